@@ -1,0 +1,16 @@
+export function contentSecurityPolicy(nonce: string, development: boolean): string {
+  // The development server injects styles without a nonce and evaluates modules.
+  const style = development ? "'unsafe-inline'" : `'nonce-${nonce}'`;
+  const script = development ? " 'unsafe-eval'" : '';
+  return [
+    "default-src 'none'",
+    `script-src 'self' 'nonce-${nonce}' 'strict-dynamic'${script}`,
+    `style-src 'self' ${style}`,
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
