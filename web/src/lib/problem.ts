@@ -1,0 +1,60 @@
+/** Something that went wrong, in words for the person in front of the page. */
+export interface Problem {
+  /** HTTP status; 0 when there was no answer at all. */
+  status: number;
+  title: string;
+  detail: string;
+  /** One sentence each, for request fields the gateway refused. */
+  fields: string[];
+}
+
+export class ProblemError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+  }
+}
+
+export const noConnection: Problem = {
+  status: 0,
+  title: 'No connection',
+  detail: 'This page cannot reach its server. Check your connection, then try again.',
+  fields: [],
+};
+
+export const lostTrack: Problem = {
+  status: 0,
+  title: 'Connection lost',
+  detail: 'The connection was lost while the program was running. It may still be running.',
+  fields: [],
+};
+
+/** Reads a problem+json body; fills in what a body of another kind leaves out. */
+export function toProblem(status: number, body: unknown, retryAfter: string | null = null): Problem {
+  const said = isRecord(body) ? body : {};
+  const title = text(said.title) ?? 'Something went wrong';
+  const detail = text(said.detail) ?? `The server answered with an error (HTTP ${status}).`;
+  return { status, title, detail: withRetryAfter(detail, retryAfter), fields: fieldErrors(said.errors) };
+}
+
+function withRetryAfter(detail: string, retryAfter: string | null): string {
+  const seconds = retryAfter === null ? NaN : Number(retryAfter);
+  if (!Number.isInteger(seconds) || seconds <= 0) return detail;
+  return `${detail} Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`;
+}
+
+function fieldErrors(errors: unknown): string[] {
+  if (!isRecord(errors)) return [];
+  return Object.entries(errors).flatMap(([field, messages]) =>
+    (Array.isArray(messages) ? messages : [messages])
+      .filter((message): message is string => typeof message === 'string')
+      .map((message) => `${field}: ${message}`),
+  );
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' && value.trim() !== '' ? value : null;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
