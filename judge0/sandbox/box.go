@@ -1,0 +1,377 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/criyle/go-sandbox/container"
+	"github.com/criyle/go-sandbox/pkg/memfd"
+	"github.com/criyle/go-sandbox/pkg/rlimit"
+	"github.com/criyle/go-sandbox/runner"
+	"golang.org/x/sys/unix"
+)
+
+// Limits bound one run. What is zero is not limited, other than Wall, which must be set.
+type Limits struct {
+	CPU       time.Duration // user and system time of all processes
+	CPUExtra  time.Duration // how much longer a program over CPU is left alive
+	Wall      time.Duration
+	Memory    int64 // bytes, of all processes and the files they keep in memory
+	Stack     int64 // bytes
+	FileSize  int64 // bytes of each file that is written, stdout and stderr among them
+	Processes int   // processes and threads
+	CPURate   float64
+}
+
+// Command is a program to run. Args[0] is an absolute path in the box.
+type Command struct {
+	Args        []string
+	Env         []string
+	Stdin       string
+	MergeStderr bool // stderr goes where stdout goes, in the order written
+	Limits
+}
+
+// Outcome is how a run ended and what it used. Either Signal is set or ExitCode tells.
+type Outcome struct {
+	ExitCode int
+	Signal   int
+	// TimedOut tells that the CPU limit was exceeded, WallTimedOut that the wall limit was.
+	TimedOut     bool
+	WallTimedOut bool
+	// OutOfMemory tells that the kernel killed a process of the run for want of memory.
+	OutOfMemory bool
+	CPU         time.Duration
+	Wall        time.Duration
+	Memory      int64 // bytes, the most that the group held
+	Stdout      string
+	Stderr      string
+}
+
+// openFiles is the most files that a program may hold open.
+const openFiles = 512
+
+// killGrace is how long a killed run may take to end before its box is torn down from outside.
+const killGrace = 5 * time.Second
+
+// Box is a container for one submission: its files, its compiler and its program. It is not safe
+// for concurrent use.
+type Box struct {
+	sandbox *Sandbox
+	env     container.Environment
+	group   cgroup // nil where there are none
+	broken  bool
+}
+
+// Write puts a file into the box. A relative name is in Home; folders are made. The name is
+// resolved inside the box, where nothing of the host is writable.
+func (b *Box) Write(name, text string, mode os.FileMode) error {
+	if !strings.HasPrefix(name, "/") {
+		name = Home + "/" + name
+	}
+	opened, err := b.env.Open([]container.OpenCmd{{Path: name, Flag: os.O_WRONLY | os.O_CREATE | os.O_TRUNC, Perm: mode, MkdirAll: true}})
+	if err != nil {
+		return fmt.Errorf("write %s into the box: %w", name, err)
+	}
+	if opened[0].Err != nil {
+		return fmt.Errorf("write %s into the box: %w", name, opened[0].Err)
+	}
+	f := opened[0].File
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %s into the box: %w", name, err)
+	}
+	return nil
+}
+
+// Run runs a program to its end. An error means that the box failed, not the program, or that ctx
+// ended; the box is of no more use then.
+func (b *Box) Run(ctx context.Context, c Command) (Outcome, error) {
+	if b.broken {
+		return Outcome{}, errors.New("run a program: the box has failed before")
+	}
+	out, err := b.run(ctx, c)
+	if err != nil {
+		b.broken = true
+	}
+	return out, err
+}
+
+func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
+	stdin, err := memfd.DupToMemfd("stdin", strings.NewReader(c.Stdin))
+	if err != nil {
+		return out, err
+	}
+	defer stdin.Close()
+	stdout, err := memfd.New("stdout")
+	if err != nil {
+		return out, err
+	}
+	defer stdout.Close()
+	stderr := stdout
+	if !c.MergeStderr {
+		if stderr, err = memfd.New("stderr"); err != nil {
+			return out, err
+		}
+		defer stderr.Close()
+	}
+	group := b.group
+	param := container.ExecveParam{
+		Args: c.Args, Env: c.Env, Seccomp: b.sandbox.filter, RLimits: resourceLimits(c.Limits, group != nil),
+		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd()},
+	}
+	started := make(chan struct{})
+	param.SyncFunc = func(int) error { close(started); return nil }
+	var report *os.File
+	if group != nil {
+		if err := group.begin(c.Limits); err != nil {
+			return out, err
+		}
+		if handle := group.attach(); handle != nil {
+			param.CgroupFD, param.SyncAfterExec = handle.Fd(), true
+		} else {
+			param.SyncFunc = func(pid int) error { defer close(started); return group.started(pid) }
+		}
+	} else {
+		if report, err = memfd.New("report"); err != nil {
+			return out, err
+		}
+		defer report.Close()
+		param.ExecFile = b.sandbox.launcher.Fd()
+		param.Files = append(param.Files, report.Fd())
+		param.Args = append([]string{c.Args[0], "launch", "3"}, c.Args...)
+	}
+
+	verdict, done := make(chan cause, 1), make(chan struct{})
+	runCtx, kill := context.WithCancel(ctx)
+	defer kill()
+	go func() {
+		why := watch(runCtx, c.Limits, group, started, done)
+		kill()
+		verdict <- why
+		b.tearDown(done)
+	}()
+	result := b.env.Execve(runCtx, param)
+	close(done)
+	why := <-verdict
+	if ctx.Err() != nil {
+		return out, fmt.Errorf("run a program: %w", ctx.Err())
+	}
+	if result.Status == runner.StatusRunnerError {
+		return out, fmt.Errorf("run a program: %s", result.Error)
+	}
+	// The answer comes before the rest of the group is reaped; a ping is answered after.
+	if err := b.env.Ping(); err != nil {
+		return out, fmt.Errorf("end a program: %w", err)
+	}
+
+	out.Wall = result.RunningTime
+	if result.Status == runner.StatusNormal || result.Status == runner.StatusNonzeroExitStatus {
+		out.ExitCode = result.ExitStatus
+	} else {
+		out.Signal = result.ExitStatus
+	}
+	out.CPU, out.Memory = result.Time, int64(result.Memory)
+	if group != nil {
+		err = out.readGroup(group)
+	} else {
+		err = out.readReport(report)
+	}
+	if err != nil {
+		return out, err
+	}
+	out.TimedOut = why == overCPU || c.CPU > 0 && out.CPU > c.CPU || out.Signal == int(unix.SIGXCPU)
+	out.WallTimedOut = why == overWall && !out.TimedOut
+	if out.Stdout, err = readOutput(stdout, c.FileSize); err != nil {
+		return out, err
+	}
+	if !c.MergeStderr {
+		out.Stderr, err = readOutput(stderr, c.FileSize)
+	}
+	return out, err
+}
+
+// cause is why a run was killed by us.
+type cause int
+
+const (
+	endedAlone cause = iota
+	overCPU
+	overWall
+)
+
+// watch waits until a run ends (done) or exceeds its time. It looks no more often than a program on
+// all cores could exceed its CPU limit, so a short run costs no wake-up.
+func watch(ctx context.Context, limits Limits, group cgroup, started, done <-chan struct{}) cause {
+	select {
+	case <-started:
+	case <-done:
+		return endedAlone
+	case <-ctx.Done():
+		return endedAlone
+	}
+	const soonest = 5 * time.Millisecond
+	cores := time.Duration(runtime.NumCPU())
+	wall := time.NewTimer(limits.Wall)
+	defer wall.Stop()
+	cpuLimit := limits.CPU + limits.CPUExtra
+	look := time.NewTimer(max(cpuLimit/cores, soonest))
+	defer look.Stop()
+	if group == nil || limits.CPU == 0 {
+		look.Stop()
+	}
+	for {
+		select {
+		case <-done:
+			return endedAlone
+		case <-ctx.Done():
+			return endedAlone
+		case <-wall.C:
+			return overWall
+		case <-look.C:
+			used, err := group.cpu()
+			if err == nil && used > cpuLimit {
+				return overCPU
+			}
+			look.Reset(max((cpuLimit-used)/cores, soonest))
+		}
+	}
+}
+
+// tearDown ends the whole box where a killed run does not end (done) in good time.
+func (b *Box) tearDown(done <-chan struct{}) {
+	grace := time.NewTimer(killGrace)
+	defer grace.Stop()
+	select {
+	case <-done:
+	case <-grace.C:
+		_ = b.env.Destroy()
+	}
+}
+
+func (o *Outcome) readGroup(group cgroup) error {
+	var err error
+	if o.CPU, err = group.cpu(); err != nil {
+		return fmt.Errorf("read the CPU time: %w", err)
+	}
+	if peak, err := group.memoryPeak(); err == nil {
+		o.Memory = peak
+	}
+	if o.OutOfMemory, err = group.outOfMemory(); err != nil {
+		return fmt.Errorf("read whether memory ran out: %w", err)
+	}
+	return nil
+}
+
+// readReport takes what the launcher wrote. Where it was killed with its program, there is none.
+func (o *Outcome) readReport(report *os.File) error {
+	text, err := readOutput(report, 128)
+	if err != nil || text == "" {
+		return err
+	}
+	fields := strings.Fields(text)
+	if len(fields) != 3 {
+		return fmt.Errorf("the launcher reported %q", text)
+	}
+	var numbers [3]int64
+	for i, field := range fields {
+		if numbers[i], err = strconv.ParseInt(field, 10, 64); err != nil {
+			return fmt.Errorf("the launcher reported %q", text)
+		}
+	}
+	status := syscall.WaitStatus(numbers[0])
+	o.ExitCode, o.Signal = 0, 0
+	if status.Signaled() {
+		o.Signal = int(status.Signal())
+	} else {
+		o.ExitCode = status.ExitStatus()
+	}
+	o.CPU, o.Memory = time.Duration(numbers[1]), numbers[2]<<10
+	return nil
+}
+
+// readOutput reads what a program wrote, from the start and no more than limit.
+func readOutput(f *os.File, limit int64) (string, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("read the output: %w", err)
+	}
+	size := info.Size()
+	if limit > 0 {
+		size = min(size, limit)
+	}
+	if size == 0 {
+		return "", nil
+	}
+	buffer := make([]byte, size)
+	n, err := f.ReadAt(buffer, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the output: %w", err)
+	}
+	return string(buffer[:n]), nil
+}
+
+// resourceLimits are the limits of each process. With a control group they only back it up.
+func resourceLimits(l Limits, grouped bool) []rlimit.RLimit {
+	limits := []rlimit.RLimit{clamp(unix.RLIMIT_CORE, 0), clamp(unix.RLIMIT_NOFILE, openFiles)}
+	if l.CPU > 0 {
+		seconds := uint64((l.CPU+l.CPUExtra+time.Second-1)/time.Second) + 1
+		limits = append(limits, clamp(unix.RLIMIT_CPU, seconds))
+	}
+	if l.Stack > 0 {
+		limits = append(limits, clamp(unix.RLIMIT_STACK, uint64(l.Stack)))
+	}
+	if l.FileSize > 0 {
+		limits = append(limits, clamp(unix.RLIMIT_FSIZE, uint64(l.FileSize)))
+	}
+	if !grouped {
+		if l.Processes > 0 {
+			limits = append(limits, clamp(unix.RLIMIT_NPROC, uint64(l.Processes+launcherThreads)))
+		}
+		if l.Memory > 0 {
+			limits = append(limits, clamp(unix.RLIMIT_DATA, uint64(l.Memory)))
+		}
+	}
+	return limits
+}
+
+// launcherThreads leaves room for the launcher itself in the count of processes.
+const launcherThreads = 8
+
+// clamp keeps a limit within our own, which nobody may exceed.
+func clamp(resource int, value uint64) rlimit.RLimit {
+	var own syscall.Rlimit
+	if err := syscall.Getrlimit(resource, &own); err == nil {
+		value = min(value, own.Max)
+	}
+	return rlimit.RLimit{Res: resource, Rlim: syscall.Rlimit{Cur: value, Max: value}}
+}
+
+// Close destroys the box, in the background.
+func (b *Box) Close() {
+	b.sandbox.ending.Add(1)
+	go func() {
+		defer b.sandbox.ending.Done()
+		b.destroy()
+	}()
+}
+
+func (b *Box) destroy() {
+	if err := b.env.Destroy(); err != nil {
+		b.sandbox.log.Warn("a box was not ended cleanly", "error", err)
+	}
+	if b.group == nil {
+		return
+	}
+	if err := b.group.destroy(); err != nil {
+		b.sandbox.log.Warn("a control group stays behind", "error", err)
+	}
+}

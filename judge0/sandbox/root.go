@@ -1,0 +1,135 @@
+package sandbox
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/criyle/go-sandbox/container"
+	"github.com/criyle/go-sandbox/pkg/mount"
+)
+
+// Home is the working folder of programs, as in Judge0.
+const Home = "/box"
+
+// Sizes of the writable folders of a box. What a program writes there counts as its memory too.
+const (
+	homeSize   = "size=256m,nr_inodes=16k"
+	tmpSize    = "size=256m,nr_inodes=16k"
+	sharedSize = "size=64m,nr_inodes=1k"
+)
+
+// root lists what is mounted in a box: /usr of the host, our own /etc, devices that lead nowhere,
+// and bounded folders in memory.
+func root(etc string, user int, folders []Folder) ([]mount.Mount, []container.SymbolicLink) {
+	links := []container.SymbolicLink{
+		{LinkPath: "/dev/fd", Target: "/proc/self/fd"},
+		{LinkPath: "/dev/stdin", Target: "/proc/self/fd/0"},
+		{LinkPath: "/dev/stdout", Target: "/proc/self/fd/1"},
+		{LinkPath: "/dev/stderr", Target: "/proc/self/fd/2"},
+	}
+	b := mount.NewBuilder().WithBind("/usr", "usr", true)
+	for _, name := range []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"} {
+		target, err := os.Readlink("/" + name)
+		switch {
+		case err == nil: // merged into /usr, as in all current distributions
+			links = append(links, container.SymbolicLink{LinkPath: "/" + name, Target: target})
+		default:
+			b.WithBind("/"+name, name, true)
+		}
+	}
+	for _, folder := range folders {
+		b.WithBind(folder.Host, strings.TrimPrefix(folder.Box, "/"), true)
+	}
+	b.WithBind(etc, "etc", true)
+	for _, device := range []string{"null", "zero", "full", "random", "urandom"} {
+		b.WithBind("/dev/"+device, "dev/"+device, false)
+	}
+	owner := fmt.Sprintf("uid=%d,gid=%d,", user, user)
+	b.WithTmpfs("box", owner+"mode=755,"+homeSize)
+	b.WithTmpfs("tmp", owner+"mode=1777,"+tmpSize)
+	b.WithTmpfs("dev/shm", owner+"mode=1777,"+sharedSize)
+	b.WithProc()
+	return b.FilterNotExist().Mounts, links
+}
+
+// etcFromHost are the files and folders of /etc that toolchains need. None of them holds a secret,
+// and they are copied: a link among them can't lead out of what is listed here.
+var etcFromHost = []string{
+	"ld.so.cache", "localtime", "alternatives", "java-*-openjdk", "python3*", "mono", "php", "perl",
+	"R", "ghc", "erlang", "fpc*.cfg", "octave.conf", "lua",
+}
+
+func writeEtc(dir string, user int) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	own := map[string]string{
+		"passwd":        fmt.Sprintf("root:x:0:0:root:/:/usr/sbin/nologin\nsandbox:x:%d:%d:sandbox:/tmp:/bin/bash\n", user, user),
+		"group":         fmt.Sprintf("root:x:0:\nsandbox:x:%d:\n", user),
+		"hosts":         "127.0.0.1 localhost sandbox\n::1 localhost\n",
+		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+		"hostname":      "sandbox\n",
+	}
+	if user == 0 {
+		own["passwd"] = "root:x:0:0:sandbox:/tmp:/bin/bash\n"
+		own["group"] = "root:x:0:\n"
+	}
+	for name, text := range own {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	for _, pattern := range etcFromHost {
+		found, err := filepath.Glob(filepath.Join("/etc", pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range found {
+			if err := copyTree(path, filepath.Join(dir, filepath.Base(path))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// copyTree copies what everybody may read: regular files, folders, and links as links. A link at the
+// top (as /etc/localtime) is followed.
+func copyTree(from, to string) error {
+	if resolved, err := filepath.EvalSymlinks(from); err == nil {
+		from = resolved
+	}
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // unreadable for us: left out
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return nil
+		}
+		target := to + strings.TrimPrefix(path, from)
+		switch {
+		case entry.IsDir():
+			if info.Mode().Perm()&0o005 != 0o005 {
+				return filepath.SkipDir
+			}
+			return os.MkdirAll(target, 0o755)
+		case info.Mode()&fs.ModeSymlink != 0:
+			link, err := os.Readlink(path)
+			if err != nil {
+				return nil
+			}
+			return os.Symlink(link, target)
+		case info.Mode().IsRegular() && info.Mode().Perm()&0o004 != 0:
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return nil
+			}
+			return os.WriteFile(target, text, 0o644)
+		}
+		return nil
+	})
+}

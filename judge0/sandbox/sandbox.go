@@ -1,0 +1,355 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/criyle/go-sandbox/container"
+	"github.com/criyle/go-sandbox/pkg/forkexec"
+	"github.com/criyle/go-sandbox/pkg/memfd"
+	"github.com/criyle/go-sandbox/pkg/seccomp"
+	"golang.org/x/sys/unix"
+)
+
+// Options says how boxes are made.
+type Options struct {
+	// Init is the path of the sandbox-init program.
+	Init string
+	// Ready is how many boxes are kept built ahead of need; at least 1.
+	Ready int
+	// Folders of toolchains outside /usr that programs may read, by their place in the box.
+	Folders []Folder
+	// CPURate makes it possible to hold runs to a share of a core.
+	CPURate bool
+	// RequireCgroup refuses to start on resource limits alone.
+	RequireCgroup bool
+	Logger        *slog.Logger
+}
+
+// Folder shows a folder of the host in every box, read-only.
+type Folder struct {
+	Host string // absolute
+	Box  string // absolute, such as /opt/rust
+}
+
+// Isolation says what holds the programs of this host.
+type Isolation struct {
+	// Cgroup is "v1", "v2", or "" for the weaker fallback on resource limits of each process.
+	Cgroup string
+	// Reason tells why there is no control group.
+	Reason string
+}
+
+func (i Isolation) String() string {
+	if i.Cgroup == "" {
+		return "namespaces and resource limits (weaker: " + i.Reason + ")"
+	}
+	return "namespaces and cgroup " + i.Cgroup
+}
+
+// Sandbox makes boxes. It is safe for concurrent use.
+type Sandbox struct {
+	builder  *container.Builder
+	dir      string
+	filter   seccomp.Filter
+	groups   cgroups
+	launcher *os.File // set where there are no control groups
+	reason   string
+	log      *slog.Logger
+
+	sequence atomic.Uint64
+	ready    chan *Box
+	buildErr atomic.Pointer[error]
+	stop     context.CancelFunc
+	filling  sync.WaitGroup
+	ending   sync.WaitGroup
+}
+
+// dirPrefix begins the name of the folder for the roots of boxes; the owner's process id follows.
+const dirPrefix = "sandgate-boxes-"
+
+// New prepares the host and builds the first box, so that a host that can't isolate is told at the
+// start, with the cause.
+func New(options Options) (*Sandbox, error) {
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Sandbox{log: options.Logger, ready: make(chan *Box, max(options.Ready, 1))}
+	if err := s.prepare(options); err != nil {
+		s.cleanUp()
+		return nil, err
+	}
+	first, err := s.build()
+	if err != nil {
+		s.cleanUp()
+		return nil, fmt.Errorf("this host can't isolate programs: %w%s", err, hint(err))
+	}
+	if err := selfTest(first); err != nil {
+		first.destroy()
+		s.cleanUp()
+		return nil, fmt.Errorf("the sandbox does not hold: %w", err)
+	}
+	first.destroy()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	for range (cap(s.ready) + 3) / 4 {
+		s.filling.Add(1)
+		go s.fill(ctx)
+	}
+	return s, nil
+}
+
+func (s *Sandbox) prepare(options Options) error {
+	var err error
+	if _, err = os.Stat(options.Init); err != nil {
+		return fmt.Errorf("find the program that starts boxes: %w", err)
+	}
+	if s.filter, err = systemCallFilter(); err != nil {
+		return err
+	}
+	removeStaleDirs(os.TempDir())
+	s.dir = filepath.Join(os.TempDir(), dirPrefix+strconv.Itoa(os.Getpid())+"-"+strconv.FormatInt(time.Now().UnixNano(), 36))
+	if err := os.Mkdir(s.dir, 0o700); err != nil {
+		return fmt.Errorf("make a folder for boxes: %w", err)
+	}
+	s.groups, err = openCgroups("/", options.CPURate)
+	if err != nil {
+		if options.RequireCgroup {
+			return err
+		}
+		s.groups = nil
+		s.reason = err.Error()
+		if s.launcher, err = launcher(options.Init); err != nil {
+			return err
+		}
+	}
+	etc := filepath.Join(s.dir, "etc")
+	if err := writeEtc(etc, boxUser()); err != nil {
+		return fmt.Errorf("write the configuration of boxes: %w", err)
+	}
+	mounts, links := root(etc, boxUser(), options.Folders)
+	s.builder = &container.Builder{
+		Root: s.dir, TmpRoot: "box-*", Mounts: mounts, SymbolicLinks: links,
+		WorkDir: Home, HostName: "sandbox", DomainName: "sandbox",
+		ExecFile: options.Init, ContainerUID: programUser, ContainerGID: programUser,
+		CloneFlags: forkexec.UnshareFlags,
+	}
+	if os.Geteuid() == 0 {
+		s.builder.CredGenerator = &credentials{}
+	}
+	return nil
+}
+
+// programUser is the user of a program inside its box, where the worker runs as root. An ordinary
+// user can map nobody but itself, and then programs are root of their own empty world, without any
+// capability.
+const programUser = 1000
+
+func boxUser() int {
+	if os.Geteuid() == 0 {
+		return programUser
+	}
+	return 0
+}
+
+// credentials gives every box a user id of the host of its own, so that nothing that the kernel
+// counts or shares by user is common to two boxes.
+type credentials struct{ next atomic.Uint32 }
+
+// The range lies above ordinary users and below those that distributions hand out to containers.
+const firstUser, users = 60_000, 5_000
+
+func (c *credentials) Get() syscall.Credential {
+	id := firstUser + c.next.Add(1)%users
+	return syscall.Credential{Uid: id, Gid: id}
+}
+
+// launcher copies the init program to a sealed memory file: a program that finds the file of its
+// launcher can't change it.
+func launcher(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return memfd.DupToMemfd("launcher", f)
+}
+
+// hint adds what an operator can do about a refusal to make namespaces.
+func hint(err error) string {
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "not permitted") {
+		return " (are user namespaces allowed? See the sysctls user.max_user_namespaces, kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns; in a container, its seccomp and AppArmor profiles)"
+	}
+	return ""
+}
+
+// Isolation tells what holds the programs.
+func (s *Sandbox) Isolation() Isolation {
+	if s.groups == nil {
+		return Isolation{Reason: s.reason}
+	}
+	return Isolation{Cgroup: s.groups.version()}
+}
+
+// Err tells why boxes can't be built at the moment, or nil.
+func (s *Sandbox) Err() error {
+	if err := s.buildErr.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Box gives a box that nobody has used. The caller closes it.
+func (s *Sandbox) Box(ctx context.Context) (*Box, error) {
+	select {
+	case box := <-s.ready:
+		return box, nil
+	default:
+	}
+	select {
+	case box := <-s.ready:
+		return box, nil
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), s.Err())
+	}
+}
+
+func (s *Sandbox) fill(ctx context.Context) {
+	defer s.filling.Done()
+	wait := 10 * time.Millisecond
+	for {
+		box, err := s.build()
+		if err != nil {
+			s.buildErr.Store(&err)
+			s.log.Error("a box can't be built", "error", err)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(wait):
+			}
+			wait = min(2*wait, 5*time.Second)
+			continue
+		}
+		wait = 10 * time.Millisecond
+		s.buildErr.Store(nil)
+		select {
+		case s.ready <- box:
+		case <-ctx.Done():
+			box.destroy()
+			return
+		}
+	}
+}
+
+func (s *Sandbox) build() (*Box, error) {
+	box := &Box{sandbox: s}
+	if s.groups == nil {
+		var err error
+		box.env, err = s.builder.Build()
+		return box, err
+	}
+	var err error
+	if box.group, err = s.groups.create("box-" + strconv.FormatUint(s.sequence.Add(1), 10)); err != nil {
+		return nil, err
+	}
+	// The library keeps the process id of the first process to itself; it is the one child that
+	// this thread gets.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := childrenOfThread()
+	if box.env, err = s.builder.Build(); err != nil {
+		return nil, errors.Join(err, box.group.destroy())
+	}
+	for pid := range childrenOfThread() {
+		if before[pid] {
+			continue
+		}
+		if err := box.group.adopt(pid); err != nil {
+			box.destroy()
+			return nil, err
+		}
+		break
+	}
+	return box, nil
+}
+
+// childrenOfThread lists the processes that the calling thread started, or nothing where the kernel
+// does not tell.
+func childrenOfThread() map[int]bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", unix.Gettid()))
+	if err != nil {
+		return nil
+	}
+	children := map[int]bool{}
+	for _, field := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			children[pid] = true
+		}
+	}
+	return children
+}
+
+// Close destroys the boxes that wait and those that were closed before. Boxes in use must be closed
+// by their users first.
+func (s *Sandbox) Close() {
+	s.stop()
+	s.filling.Wait()
+	for len(s.ready) > 0 {
+		(<-s.ready).destroy()
+	}
+	s.ending.Wait()
+	s.cleanUp()
+}
+
+func (s *Sandbox) cleanUp() {
+	if s.groups != nil {
+		if err := s.groups.close(); err != nil {
+			s.log.Warn("a control group stays behind", "error", err)
+		}
+	}
+	if s.launcher != nil {
+		_ = s.launcher.Close()
+	}
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+func removeStaleDirs(parent string) {
+	dirs, _ := filepath.Glob(filepath.Join(parent, dirPrefix+"*"))
+	for _, dir := range dirs {
+		id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
+		pid, err := strconv.Atoi(id)
+		if err == nil && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.RemoveAll(dir)
+		}
+	}
+}
+
+// selfTest runs a tiny program and looks whether it was held.
+func selfTest(box *Box) error {
+	out, err := box.Run(context.Background(), Command{
+		Args:   []string{"/bin/sh", "-c", `read x; echo "$x"; cat /proc/net/dev | tail -n +3 | wc -l; touch /usr/x 2>/dev/null && echo writable; exit 7`},
+		Stdin:  "in\n",
+		Limits: Limits{CPU: 5 * time.Second, Wall: 10 * time.Second, Memory: 64 << 20, Processes: 16, FileSize: 1 << 20},
+	})
+	if err != nil {
+		return err
+	}
+	if out.ExitCode != 7 || out.Stdout != "in\n1\n" {
+		return fmt.Errorf("a test program ended with code %d, signal %d, output %q, errors %q", out.ExitCode, out.Signal, out.Stdout, out.Stderr)
+	}
+	return nil
+}
