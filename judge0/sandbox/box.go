@@ -38,6 +38,8 @@ type Command struct {
 	Stdin       string
 	MergeStderr bool // stderr goes where stdout goes, in the order written
 	Limits
+
+	own bool // run our own program, with Args as its arguments
 }
 
 // Outcome is how a run ended and what it used. Either Signal is set or ExitCode tells.
@@ -92,6 +94,27 @@ func (b *Box) Write(name, text string, mode os.FileMode) error {
 	return nil
 }
 
+// anyProgram is there in every box: the library looks for the first argument even where it is given
+// an open file to execute.
+const anyProgram = "/bin/sh"
+
+// Unzip unpacks an archive into Home, inside the box and within limits: no more than size bytes,
+// no links, nothing outside the folder. Files that are there stay. ErrBadArchive tells that the
+// archive is at fault.
+func (b *Box) Unzip(ctx context.Context, archive string, size int64, limits Limits) error {
+	out, err := b.Run(ctx, Command{own: true, Args: []string{"unzip", strconv.FormatInt(size, 10)}, Stdin: archive, Limits: limits})
+	if err != nil {
+		return err
+	}
+	if out.ExitCode != 0 || out.Signal != 0 {
+		return fmt.Errorf("%w: %s", ErrBadArchive, strings.TrimSpace(out.Stderr))
+	}
+	return nil
+}
+
+// ErrBadArchive is the answer of Unzip to what is no archive, or one that may not be unpacked.
+var ErrBadArchive = errors.New("the archive can't be unpacked")
+
 // Run runs a program to its end. An error means that the box failed, not the program, or that ctx
 // ended; the box is of no more use then.
 func (b *Box) Run(ctx context.Context, c Command) (Outcome, error) {
@@ -140,14 +163,19 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 		} else {
 			param.SyncFunc = func(pid int) error { defer close(started); return group.started(pid) }
 		}
-	} else {
+	}
+	switch {
+	case c.own:
+		param.ExecFile = b.sandbox.program.Fd()
+		param.Args = append([]string{anyProgram}, c.Args...)
+	case group == nil:
 		if report, err = memfd.New("report"); err != nil {
 			return out, err
 		}
 		defer report.Close()
-		param.ExecFile = b.sandbox.launcher.Fd()
+		param.ExecFile = b.sandbox.program.Fd()
 		param.Files = append(param.Files, report.Fd())
-		param.Args = append([]string{c.Args[0], "launch", "3"}, c.Args...)
+		param.Args = append([]string{anyProgram, "launch", "3"}, c.Args...)
 	}
 
 	verdict, done := make(chan cause, 1), make(chan struct{})
@@ -180,9 +208,10 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 		out.Signal = result.ExitStatus
 	}
 	out.CPU, out.Memory = result.Time, int64(result.Memory)
-	if group != nil {
+	switch {
+	case group != nil:
 		err = out.readGroup(group)
-	} else {
+	case report != nil:
 		err = out.readReport(report)
 	}
 	if err != nil {

@@ -60,13 +60,13 @@ func (i Isolation) String() string {
 
 // Sandbox makes boxes. It is safe for concurrent use.
 type Sandbox struct {
-	builder  *container.Builder
-	dir      string
-	filter   seccomp.Filter
-	groups   cgroups
-	launcher *os.File // set where there are no control groups
-	reason   string
-	log      *slog.Logger
+	builder *container.Builder
+	dir     string
+	filter  seccomp.Filter
+	groups  cgroups
+	program *os.File // sandbox-init, for what it does inside boxes
+	reason  string
+	log     *slog.Logger
 
 	sequence atomic.Uint64
 	ready    chan *Box
@@ -131,9 +131,9 @@ func (s *Sandbox) prepare(options Options) error {
 		}
 		s.groups = nil
 		s.reason = err.Error()
-		if s.launcher, err = launcher(options.Init); err != nil {
-			return err
-		}
+	}
+	if s.program, err = seal(options.Init); err != nil {
+		return err
 	}
 	etc := filepath.Join(s.dir, "etc")
 	if err := writeEtc(etc, boxUser()); err != nil {
@@ -176,15 +176,15 @@ func (c *credentials) Get() syscall.Credential {
 	return syscall.Credential{Uid: id, Gid: id}
 }
 
-// launcher copies the init program to a sealed memory file: a program that finds the file of its
-// launcher can't change it.
-func launcher(path string) (*os.File, error) {
+// seal copies our own program to a sealed memory file: whoever finds that file in a box can't
+// change it.
+func seal(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return memfd.DupToMemfd("launcher", f)
+	return memfd.DupToMemfd("sandbox-init", f)
 }
 
 // hint adds what an operator can do about a refusal to make namespaces.
@@ -319,8 +319,8 @@ func (s *Sandbox) cleanUp() {
 			s.log.Warn("a control group stays behind", "error", err)
 		}
 	}
-	if s.launcher != nil {
-		_ = s.launcher.Close()
+	if s.program != nil {
+		_ = s.program.Close()
 	}
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)

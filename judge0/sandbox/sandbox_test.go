@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -236,6 +238,71 @@ func TestNothingIsLeftForTheNext(t *testing.T) {
 	out := run(t, usual, bash("ls -A /tmp /box /dev/shm; tail -n +2 /proc/sysvipc/shm")...)
 	if out.Stdout != "/box:\n\n/dev/shm:\n\n/tmp:\n" {
 		t.Errorf("found %q", out.Stdout)
+	}
+}
+
+func TestUnzip(t *testing.T) {
+	t.Parallel()
+	link := &zip.FileHeader{Name: "link"}
+	link.SetMode(os.ModeSymlink | 0o777)
+	big := strings.Repeat("x", 1<<20)
+	for _, tc := range []struct {
+		name  string
+		files func(*zip.Writer)
+		fault string
+	}{
+		{"good", func(w *zip.Writer) { add(w, "a/b.txt", "text"); add(w, "there", "new") }, ""},
+		{"slip", func(w *zip.Writer) { add(w, "../../usr/evil", "x") }, "leads out"},
+		{"absolute", func(w *zip.Writer) { add(w, "/etc/evil", "x") }, "leads out"},
+		{"link", func(w *zip.Writer) { f, _ := w.CreateHeader(link); _, _ = f.Write([]byte("/etc/passwd")) }, "neither a file"},
+		{"bomb", func(w *zip.Writer) {
+			for i := range 20 {
+				add(w, fmt.Sprint(i), big)
+			}
+		}, "more than is allowed"},
+		{"no archive", nil, "not a valid zip"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var archive bytes.Buffer
+			if tc.files != nil {
+				w := zip.NewWriter(&archive)
+				tc.files(w)
+				_ = w.Close()
+			}
+			box, err := shared.Box(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer box.Close()
+			if err := box.Write("there", "old", 0o644); err != nil {
+				t.Fatal(err)
+			}
+			err = box.Unzip(context.Background(), archive.String(), 10<<20, usual)
+			if tc.fault != "" {
+				if !errors.Is(err, ErrBadArchive) || !strings.Contains(err.Error(), tc.fault) {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := box.Run(context.Background(), Command{Args: bash("cat a/b.txt there"), Limits: usual})
+			if err != nil || out.Stdout != "textold" {
+				t.Errorf("got %+v, %v", out, err)
+			}
+		})
+	}
+}
+
+func add(w *zip.Writer, name, text string) {
+	f, err := w.Create(name)
+	if err == nil {
+		_, err = f.Write([]byte(text))
+	}
+	if err != nil {
+		panic(err)
 	}
 }
 

@@ -3,6 +3,7 @@
 //
 // As `sandbox-init launch FD PROGRAM [ARGUMENT…]` it is the launcher of the fallback without
 // control groups: it starts PROGRAM, waits for it, and writes how it ended and what it used to FD.
+// As `sandbox-init unzip BYTES` it unpacks the archive on stdin, inside the box.
 package main
 
 import (
@@ -22,8 +23,15 @@ import (
 var programSignals = []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGTERM}
 
 func main() {
-	if len(os.Args) > 3 && os.Args[1] == "launch" {
+	switch {
+	case len(os.Args) > 3 && os.Args[1] == "launch":
 		os.Exit(launch(os.Args[2], os.Args[3:]))
+	case len(os.Args) == 3 && os.Args[1] == "unzip":
+		if err := unzip(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	go restoreDefaults()
 	if err := container.Init(); err != nil {
