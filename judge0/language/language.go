@@ -71,6 +71,7 @@ type Set struct {
 	log      *slog.Logger
 	archived map[int]string
 	found    []foundEntry
+	missing  []string
 	folders  map[string]sandbox.Folder
 
 	languages api.Languages
@@ -125,6 +126,7 @@ func Find(ctx context.Context, options Options) (*Set, error) {
 		}
 		if missing != "" {
 			s.log.Info("a language is left out", "language", e.Name, "missing", missing)
+			s.missing = append(s.missing, e.Name)
 			continue
 		}
 		var pairs []string
@@ -170,6 +172,7 @@ func (s *Set) Load(ctx context.Context, boxes *sandbox.Sandbox) error {
 	for i, e := range s.found {
 		if errs[i] != nil {
 			s.log.Warn("a language is left out", "language", e.Name, "error", errs[i])
+			s.missing = append(s.missing, e.Name)
 			continue
 		}
 		name := e.Name
@@ -220,6 +223,9 @@ func version(ctx context.Context, boxes *sandbox.Sandbox, e foundEntry) (string,
 
 // Languages is the list that clients see. Load comes first.
 func (s *Set) Languages() api.Languages { return s.languages }
+
+// Missing names the languages of the catalogue that this host does not serve.
+func (s *Set) Missing() []string { return s.missing }
 
 // Get gives an installed language.
 func (s *Set) Get(id int) (Language, bool) {

@@ -70,7 +70,8 @@ export function followRun(
       if (isFinished(job.status.id)) handlers.onResult(job);
       else handlers.onGivenUp(lostTrack);
     } catch (error) {
-      if (!stopped) handlers.onGivenUp(error instanceof ProblemError ? error.problem : noConnection);
+      if (!stopped)
+        handlers.onGivenUp(error instanceof ProblemError ? error.problem : noConnection);
     }
   };
 

@@ -1,4 +1,5 @@
 import type { Extension } from '@codemirror/state';
+import { keymap } from '@codemirror/view';
 
 /** Each editor language is its own chunk, fetched when it is first chosen. */
 const loaders: Record<string, () => Promise<Extension>> = {
@@ -26,7 +27,14 @@ async function cpp(): Promise<Extension> {
 
 /** Plain text, for languages without a mode, is no extension at all. */
 export async function loadLanguageMode(key: string): Promise<Extension> {
-  return (await loaders[key]?.()) ?? [];
+  const load = loaders[key];
+  if (!load) return [];
+  // Closing brackets comes along here since most modes bring its package anyway.
+  const [mode, { closeBrackets, closeBracketsKeymap }] = await Promise.all([
+    load(),
+    import('@codemirror/autocomplete'),
+  ]);
+  return [mode, closeBrackets(), keymap.of(closeBracketsKeymap)];
 }
 
 const INDENT: Record<string, string> = { go: '\t', javascript: '  ', typescript: '  ', bash: '  ' };

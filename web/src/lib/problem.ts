@@ -29,11 +29,20 @@ export const lostTrack: Problem = {
 };
 
 /** Reads a problem+json body; fills in what a body of another kind leaves out. */
-export function toProblem(status: number, body: unknown, retryAfter: string | null = null): Problem {
+export function toProblem(
+  status: number,
+  body: unknown,
+  retryAfter: string | null = null,
+): Problem {
   const said = isRecord(body) ? body : {};
   const title = text(said.title) ?? 'Something went wrong';
   const detail = text(said.detail) ?? `The server answered with an error (HTTP ${status}).`;
-  return { status, title, detail: withRetryAfter(detail, retryAfter), fields: fieldErrors(said.errors) };
+  return {
+    status,
+    title,
+    detail: withRetryAfter(detail, retryAfter),
+    fields: fieldErrors(said.errors),
+  };
 }
 
 function withRetryAfter(detail: string, retryAfter: string | null): string {

@@ -49,9 +49,8 @@ export function codeFor(workspace: Workspace, example: string): string {
 
 /** An edit; going back to the example counts as not having edited. */
 export function withCode(workspace: Workspace, code: string, example: string): Workspace {
-  const { [workspace.language]: _old, ...others } = workspace.code;
-  return {
-    ...workspace,
-    code: code === example ? others : { ...others, [workspace.language]: code },
-  };
+  const others = { ...workspace.code };
+  if (code === example) Reflect.deleteProperty(others, workspace.language);
+  else others[workspace.language] = code;
+  return { ...workspace, code: others };
 }

@@ -6,6 +6,8 @@ export function contentSecurityPolicy(nonce: string, development: boolean): stri
     "default-src 'none'",
     `script-src 'self' 'nonce-${nonce}' 'strict-dynamic'${script}`,
     `style-src 'self' ${style}`,
+    // Typing over coloured text makes Chromium write style attributes of its own.
+    "style-src-attr 'unsafe-inline'",
     "img-src 'self' data:",
     "font-src 'self'",
     "connect-src 'self'",

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// webClient is the web client's server, a child of this process that is started again when it ends.
+type webClient struct {
+	host   string
+	port   int
+	client http.Client
+	end    chan struct{}
+	ended  chan struct{}
+}
+
+func startWeb(script, host string, port int, gateway, key string, log *slog.Logger) *webClient {
+	w := &webClient{host: host, port: port, client: http.Client{Timeout: 2 * time.Second}, end: make(chan struct{}), ended: make(chan struct{})}
+	env := append(os.Environ(),
+		"NODE_ENV=production", "NEXT_TELEMETRY_DISABLED=1",
+		"HOSTNAME="+host, "PORT="+strconv.Itoa(port),
+		"SANDGATE_URL="+gateway, "SANDGATE_API_KEY="+key,
+	)
+	go w.keep(script, env, log)
+	return w
+}
+
+// keep runs the child until stop, with a pause that grows while it fails at once.
+func (w *webClient) keep(script string, env []string, log *slog.Logger) {
+	defer close(w.ended)
+	// The kernel ends the child when the thread that started it ends: it must not end before.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	const shortest, longest = 200 * time.Millisecond, 10 * time.Second
+	pause := shortest
+	for {
+		began := time.Now()
+		child := exec.Command("node", script)
+		child.Dir = filepath.Dir(script)
+		child.Env = env
+		child.Stderr = os.Stderr
+		// A group of its own: Ctrl-C at the terminal reaches us, and we end the child in order.
+		child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+		if err := child.Start(); err != nil {
+			log.Error("the web client can't be started", "error", err)
+		} else {
+			exited := make(chan error, 1)
+			go func() { exited <- child.Wait() }()
+			select {
+			case err := <-exited:
+				log.Error("the web client ended; it is started again", "error", err)
+			case <-w.end:
+				_ = child.Process.Signal(syscall.SIGTERM)
+				select {
+				case <-exited:
+				case <-time.After(3 * time.Second):
+					_ = child.Process.Kill()
+					<-exited
+				}
+				return
+			}
+		}
+		if time.Since(began) > longest {
+			pause = shortest
+		}
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, longest)
+		case <-w.end:
+			return
+		}
+	}
+}
+
+func (w *webClient) url() string {
+	host := w.host
+	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(w.port))
+}
+
+func (w *webClient) ready(ctx context.Context) error {
+	host := w.host
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, strconv.Itoa(w.port))+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	response, err := w.client.Do(request)
+	if err != nil {
+		return err
+	}
+	if err := response.Body.Close(); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answers %s", response.Status)
+	}
+	return nil
+}
+
+func (w *webClient) stop(ctx context.Context) error {
+	close(w.end)
+	select {
+	case <-w.ended:
+		return nil
+	case <-ctx.Done():
+		return errors.New("the web client did not end in time")
+	}
+}

@@ -1,0 +1,238 @@
+// Package config reads the gateway's settings: from flags, over the environment (SANDGATE_*), over
+// a YAML file, over defaults. Unknown keys and bad values are errors, all reported at once.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+)
+
+// Config are the gateway's settings.
+type Config struct {
+	Host    string // to listen on
+	Port    int    // 0: any free one
+	DataDir string // of the store; it is made if it is not there
+
+	BootstrapKey string // an API key with all rights; empty: one is made at the first start
+
+	EngineURL     string        // of the Judge0 pool
+	EngineToken   string        // its AUTHN_TOKEN
+	EngineTimeout time.Duration // of one call to the pool
+	CallbackURL   string        // the base URL under which the pool reaches this gateway; empty: by Host and Port
+
+	QueueLimit            int           // submissions that may wait for the pool
+	MaxBodyBytes          int64         // of a request
+	MaxStreams            int           // live streams at once
+	WaitTimeout           time.Duration // how long wait=true may take
+	ShutdownTimeout       time.Duration // how long requests may take to end at shutdown
+	AllowPrivateCallbacks bool          // let webhooks go to private addresses
+	MetricsOpen           bool          // serve /metrics without a key
+
+	LogFormat string // text or json
+	LogLevel  slog.Level
+}
+
+// setting is one entry of the table that all sources share.
+type setting struct {
+	key      string
+	fallback string
+	usage    string
+	secret   bool // not as a flag: command lines are seen by others
+	set      func(*Config, string) error
+}
+
+var settings = []setting{
+	{"host", "127.0.0.1", "address to listen on", false, func(c *Config, v string) error { c.Host = v; return nil }},
+	{"port", "8080", "port to listen on; 0: any free one", false, func(c *Config, v string) error { return whole(&c.Port, v, 0, 65535) }},
+	{"data_dir", "data", "folder of the store", false, func(c *Config, v string) error { c.DataDir = v; return filled(v) }},
+	{"bootstrap_key", "", "an API key with all rights, of 16 characters or more", true, func(c *Config, v string) error {
+		c.BootstrapKey = v
+		if v != "" && len(v) < 16 {
+			return errors.New("it is shorter than 16 characters")
+		}
+		return nil
+	}},
+	{"engine_url", "http://127.0.0.1:2358", "URL of the Judge0 pool", false, func(c *Config, v string) error { c.EngineURL = v; return address(v) }},
+	{"engine_token", "", "AUTHN_TOKEN of the Judge0 pool", true, func(c *Config, v string) error { c.EngineToken = v; return nil }},
+	{"engine_timeout", "30s", "longest that a call to the pool may take", false, func(c *Config, v string) error { return span(&c.EngineTimeout, v) }},
+	{"callback_url", "", "base URL under which the pool reaches this gateway; empty: by host and port", false, func(c *Config, v string) error {
+		c.CallbackURL = v
+		if v == "" {
+			return nil
+		}
+		return address(v)
+	}},
+	{"queue_limit", "10000", "submissions that may wait for the pool", false, func(c *Config, v string) error { return whole(&c.QueueLimit, v, 1, 10_000_000) }},
+	{"max_body_bytes", "16777216", "largest request body", false, func(c *Config, v string) error {
+		var n int
+		err := whole(&n, v, 1024, 1<<30)
+		c.MaxBodyBytes = int64(n)
+		return err
+	}},
+	{"max_streams", "10000", "live streams at once", false, func(c *Config, v string) error { return whole(&c.MaxStreams, v, 1, 10_000_000) }},
+	{"wait_timeout", "120s", "longest that wait=true waits", false, func(c *Config, v string) error { return span(&c.WaitTimeout, v) }},
+	{"shutdown_timeout", "30s", "longest that requests may take to end at shutdown", false, func(c *Config, v string) error { return span(&c.ShutdownTimeout, v) }},
+	{"allow_private_callbacks", "false", "let clients' callbacks go to private addresses", false, func(c *Config, v string) error { return truth(&c.AllowPrivateCallbacks, v) }},
+	{"metrics", "auto", "who may read /metrics: open, key (scope admin), or auto: open on a loopback address", false, func(c *Config, v string) error {
+		c.MetricsOpen = v == "open" || v == "auto" && loopback(c.Host)
+		return among(v, "open", "key", "auto")
+	}},
+	{"log_format", "text", "text or json", false, func(c *Config, v string) error { c.LogFormat = v; return among(v, "text", "json") }},
+	{"log_level", "info", "debug, info, warn or error", false, func(c *Config, v string) error {
+		if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
+			return fmt.Errorf("%q is none of debug, info, warn and error", v)
+		}
+		return nil
+	}},
+}
+
+// Default gives the settings that stand where nothing else is said.
+func Default() Config {
+	var c Config
+	for _, s := range settings {
+		if err := s.set(&c, s.fallback); err != nil {
+			panic(fmt.Sprintf("the default of %s: %v", s.key, err))
+		}
+	}
+	return c
+}
+
+// Load reads the settings. args are the program's arguments without its name; `--config` or
+// SANDGATE_CONFIG names a YAML file. lookup is os.LookupEnv or a stand-in. pflag.ErrHelp is
+// returned for --help, after the usage was written.
+func Load(args []string, lookup func(string) (string, bool)) (Config, error) {
+	flags := pflag.NewFlagSet("gateway", pflag.ContinueOnError)
+	flags.SortFlags = false
+	file := flags.String("config", "", "YAML file with settings")
+	for _, s := range settings {
+		if !s.secret {
+			flags.String(flagName(s.key), s.fallback, s.usage)
+		}
+	}
+	if err := flags.Parse(args); err != nil {
+		return Config{}, err
+	}
+	var faults []error
+	if rest := flags.Args(); len(rest) > 0 {
+		faults = append(faults, fmt.Errorf("unexpected argument %q", rest[0]))
+	}
+
+	v := viper.New()
+	if path, ok := lookup("SANDGATE_CONFIG"); ok && *file == "" {
+		*file = path
+	}
+	if *file != "" {
+		faults = append(faults, readFile(v, *file)...)
+	}
+	for _, s := range settings {
+		v.SetDefault(s.key, s.fallback)
+		// An empty variable counts as unset: compose files pass such.
+		if value, ok := lookup(envName(s.key)); ok && value != "" {
+			v.Set(s.key, value)
+		}
+		if flag := flags.Lookup(flagName(s.key)); flag != nil && flag.Changed {
+			v.Set(s.key, flag.Value.String())
+		}
+	}
+	var c Config
+	for _, s := range settings {
+		if err := s.set(&c, strings.TrimSpace(v.GetString(s.key))); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", s.key, err))
+		}
+	}
+	return c, errors.Join(faults...)
+}
+
+func readFile(v *viper.Viper, path string) []error {
+	v.SetConfigFile(path)
+	v.SetConfigType("yaml")
+	if err := v.ReadInConfig(); err != nil {
+		return []error{fmt.Errorf("read the settings: %w", err)}
+	}
+	var faults []error
+	for _, key := range v.AllKeys() {
+		if !slices.ContainsFunc(settings, func(s setting) bool { return s.key == key }) {
+			faults = append(faults, fmt.Errorf("%s: unknown key %q", filepath.Base(path), key))
+		}
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return faults
+}
+
+func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
+func envName(key string) string  { return "SANDGATE_" + strings.ToUpper(key) }
+
+func whole(to *int, text string, least, most int) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		return fmt.Errorf("%q is no whole number from %d to %d", text, least, most)
+	}
+	*to = n
+	return nil
+}
+
+func span(to *time.Duration, text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > 24*time.Hour {
+		return fmt.Errorf("%q is no time such as 30s or 2m, of a day at most", text)
+	}
+	*to = d
+	return nil
+}
+
+func truth(to *bool, text string) error {
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		return fmt.Errorf("%q is neither true nor false", text)
+	}
+	*to = b
+	return nil
+}
+
+func filled(text string) error {
+	if text == "" {
+		return errors.New("it can't be empty")
+	}
+	return nil
+}
+
+func address(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%q is no http or https URL", text)
+	}
+	return nil
+}
+
+func among(text string, words ...string) error {
+	if !slices.Contains(words, text) {
+		return fmt.Errorf("%q is none of %s", text, strings.Join(words, ", "))
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// NewLogger makes the logger that the settings ask for.
+func (c Config) NewLogger(out *os.File) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(out, options))
+	}
+	return slog.New(slog.NewTextHandler(out, options))
+}

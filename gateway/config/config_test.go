@@ -1,0 +1,70 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+func env(values map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := values[name]; return v, ok }
+}
+
+func TestSourcesInOrder(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "gateway.yaml")
+	if err := os.WriteFile(file, []byte("port: 1\nqueue_limit: 7\nwait_timeout: 9s\nallow_private_callbacks: true\nlog_format: json\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load([]string{"--port=3", "--config", file}, env(map[string]string{"SANDGATE_PORT": "2", "SANDGATE_QUEUE_LIMIT": "8", "SANDGATE_ENGINE_TOKEN": "s", "SANDGATE_HOST": ""}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Port != 3 || c.QueueLimit != 8 || c.WaitTimeout != 9*time.Second || !c.AllowPrivateCallbacks || c.EngineToken != "s" || c.Host != "127.0.0.1" || c.LogFormat != "json" || !c.MetricsOpen {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestDefaultsAreWhatLoadGives(t *testing.T) {
+	t.Parallel()
+	c, err := Load(nil, env(nil))
+	if err != nil || !reflect.DeepEqual(c, Default()) {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if c, err := Load(nil, env(map[string]string{"SANDGATE_HOST": "0.0.0.0", "SANDGATE_PORT": "0"})); err != nil || c.MetricsOpen || c.Port != 0 {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "gateway.yaml")
+	if err := os.WriteFile(file, []byte("prot: 1\nqueue_limit: many\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load([]string{"--port=-1"}, env(map[string]string{"SANDGATE_CONFIG": file, "SANDGATE_ENGINE_URL": "ftp://x", "SANDGATE_LOG_LEVEL": "loud", "SANDGATE_BOOTSTRAP_KEY": "short", "SANDGATE_METRICS": "x"}))
+	if err == nil {
+		t.Fatal("nothing was found")
+	}
+	for _, word := range []string{`unknown key "prot"`, "queue_limit", "port", "engine_url", "log_level", "bootstrap_key", "metrics"} {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%q is not named in:\n%v", word, err)
+		}
+	}
+	if strings.Contains(err.Error(), "short\"") {
+		t.Error("a secret is named")
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	if _, err := Load([]string{"--help"}, env(nil)); !errors.Is(err, pflag.ErrHelp) {
+		t.Errorf("got %v", err)
+	}
+}

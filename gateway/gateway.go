@@ -1,0 +1,294 @@
+// Package gateway is the whole API gateway: New takes its settings, Start boots it, Stop drains it.
+// A test or a program that holds more than the gateway boots it on a port of its own with Port 0.
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/config"
+	"github.com/sandgate/sandgate/gateway/dispatch"
+	"github.com/sandgate/sandgate/gateway/engine"
+	"github.com/sandgate/sandgate/gateway/httpapi"
+	"github.com/sandgate/sandgate/gateway/live"
+	"github.com/sandgate/sandgate/gateway/metrics"
+	"github.com/sandgate/sandgate/gateway/store/sqlite"
+	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/gateway/webhook"
+	"github.com/sandgate/sandgate/judge0/api"
+)
+
+// The names of what the store keeps besides submissions and keys.
+const (
+	callbackKey = "callback_key"
+	catalogue   = "catalogue"
+)
+
+const (
+	refreshCatalogue = 5 * time.Second
+	flushKeys        = 15 * time.Second
+)
+
+// Options are what a Gateway is made of. Config comes from config.Load or config.Default.
+type Options struct {
+	Config   config.Config
+	Log      *slog.Logger
+	Now      func() time.Time        // nil: time.Now
+	Dispatch func(*dispatch.Options) // may change bounds of the dispatcher: for tests
+}
+
+// Gateway is a running gateway between Start and Stop.
+type Gateway struct {
+	Options
+
+	store      *sqlite.Store
+	keys       *auth.Keys
+	client     *engine.Client
+	catalogue  *engine.Catalogue
+	dispatcher *dispatch.Dispatcher
+	streams    *live.Streams
+	webhooks   *webhook.Sender
+	server     *http.Server
+	listener   net.Listener
+	firstKey   string
+
+	cancel    context.CancelFunc // ends what runs in the background
+	endWaits  context.CancelFunc // ends requests that wait for a result
+	owned     sync.WaitGroup
+	served    chan error
+	closeOnce sync.Once
+}
+
+// New makes a gateway that was not started.
+func New(options Options) *Gateway {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	return &Gateway{Options: options, served: make(chan error, 1)}
+}
+
+// Start opens the store, takes up what is unfinished, and serves. It does not wait for the engine:
+// see Ready. After an error nothing is left open.
+func (g *Gateway) Start(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			_ = g.release()
+		}
+	}()
+	if g.store, err = sqlite.Open(filepath.Join(g.Config.DataDir, "gateway.db")); err != nil {
+		return err
+	}
+	g.keys = auth.NewKeys(g.store, g.Now)
+	if g.firstKey, err = g.keys.Bootstrap(ctx, g.Config.BootstrapKey); err != nil {
+		return fmt.Errorf("make the first API key: %w", err)
+	}
+	secret, err := g.store.Setting(ctx, callbackKey, func() ([]byte, error) {
+		key := make([]byte, 32)
+		_, err := rand.Read(key)
+		return key, err
+	})
+	if err != nil {
+		return fmt.Errorf("read the key of callbacks: %w", err)
+	}
+	address := net.JoinHostPort(g.Config.Host, strconv.Itoa(g.Config.Port))
+	if g.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	g.assemble(secret)
+	if err := g.catalogue.Recall(ctx); err != nil {
+		g.Log.Warn("the catalogue of the last run is not used", "error", err)
+	}
+	var background context.Context
+	background, g.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := g.dispatcher.Start(ctx); err != nil {
+		return err
+	}
+	g.owned.Go(func() { g.catalogue.Keep(background, refreshCatalogue) })
+	g.owned.Go(func() { g.flushKeys(background) })
+	g.owned.Go(func() { g.served <- g.server.Serve(g.listener) })
+	g.Log.Info("the gateway listens", "url", g.URL(), "engine", g.Config.EngineURL)
+	return nil
+}
+
+// assemble puts the parts together.
+func (g *Gateway) assemble(secret []byte) {
+	count := metrics.New()
+	bus := live.NewBus()
+	g.client = engine.New(engine.Options{URL: g.Config.EngineURL, Token: g.Config.EngineToken, Timeout: g.Config.EngineTimeout})
+	g.catalogue = engine.NewCatalogue(g.client, engine.Memory{
+		Load: func(ctx context.Context) ([]byte, error) {
+			return g.store.Setting(ctx, catalogue, func() ([]byte, error) { return []byte{}, nil })
+		},
+		Save: func(ctx context.Context, text []byte) error { return g.store.SetSetting(ctx, catalogue, text) },
+	}, g.Log)
+	g.webhooks = webhook.New(webhook.Options{AllowPrivate: g.Config.AllowPrivateCallbacks, Log: g.Log, Observe: count.Webhook})
+	bounds := dispatch.Options{
+		Store: g.store, Engine: g.client, Catalogue: g.catalogue, Bus: bus, Observer: count, Log: g.Log, Now: g.Now,
+		Key: secret, CallbackBase: g.callbackBase(), QueueLimit: g.Config.QueueLimit,
+		Finished: func(sub *submission.Submission) {
+			count.Result(api.StatusOf(sub.Status).Description)
+			g.webhooks.Send(sub)
+		},
+	}
+	if g.Dispatch != nil {
+		g.Dispatch(&bounds)
+	}
+	g.dispatcher = dispatch.New(bounds)
+	service := submission.NewService(submission.Options{
+		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Bus: bus, Now: g.Now,
+		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout,
+	})
+	g.streams = live.NewStreams(g.Config.MaxStreams,
+		func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },
+		func(ctx context.Context, sub *submission.Submission) (*submission.Submission, error) {
+			return service.Get(ctx, sub.Account, sub.Token)
+		})
+	count.Gauge("waiting", "Submissions that wait for the engine.", func() float64 { return float64(g.dispatcher.Stats().Waiting) })
+	count.Gauge("unfinished", "Submissions that have not ended.", func() float64 { return float64(g.dispatcher.Stats().Unfinished) })
+	count.Gauge("oldest_waiting_seconds", "Age of the submission that waits longest for the engine.", func() float64 { return g.dispatcher.Stats().Oldest.Seconds() })
+	count.Gauge("live_streams", "Live streams that are open.", func() float64 { return float64(g.streams.Open()) })
+	count.Gauge("bus_dropped", "Listeners that were dropped for being slow.", func() float64 { return float64(bus.Dropped()) })
+
+	handler := httpapi.New(httpapi.Options{
+		Submissions: service, Keys: g.keys, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Streams: g.streams,
+		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
+	})
+	base, endWaits := context.WithCancel(context.Background())
+	g.endWaits = endWaits
+	g.server = &http.Server{
+		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      2 * time.Minute, // what waits or streams sets its own
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// callbackBase is where the engine finds this gateway.
+func (g *Gateway) callbackBase() string {
+	if g.Config.CallbackURL != "" {
+		return g.Config.CallbackURL
+	}
+	return g.URL()
+}
+
+// URL is where the gateway answers, after Start.
+func (g *Gateway) URL() string {
+	address := g.listener.Addr().(*net.TCPAddr)
+	host := address.IP.String()
+	if address.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(address.Port))
+}
+
+// Ready tells why a submission can't be run now: the store is not writable, or the engine can't be
+// reached or has no worker.
+func (g *Gateway) Ready(ctx context.Context) error {
+	if err := g.store.Ping(ctx); err != nil {
+		return fmt.Errorf("the store can't be written: %w", err)
+	}
+	return g.catalogue.Ready()
+}
+
+// FirstKey gives the API key that the first start made, to be shown to the operator once; "" where
+// none was made.
+func (g *Gateway) FirstKey() string { return g.firstKey }
+
+// EnsureKey makes a fresh API key of that name for an account; the one of that name before stops
+// working.
+func (g *Gateway) EnsureKey(ctx context.Context, name, account string, scopes ...auth.Scope) (string, error) {
+	return g.keys.EnsureKey(ctx, name, account, scopes...)
+}
+
+// Done gives the reason should the server end by itself.
+func (g *Gateway) Done() <-chan error { return g.served }
+
+// Stop refuses new submissions, ends live streams, lets requests end until ShutdownTimeout has
+// passed or ctx ends, and closes the store. What has not ended by then is taken up at the next
+// start.
+func (g *Gateway) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, g.Config.ShutdownTimeout)
+	defer cancel()
+	var err error
+	g.closeOnce.Do(func() {
+		g.dispatcher.Close()
+		g.streams.Stop()
+		if err = g.server.Shutdown(ctx); err != nil {
+			// Those who still wait get their submission as it is.
+			g.endWaits()
+			grace, end := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer end()
+			if err = g.server.Shutdown(grace); err != nil {
+				err = errors.Join(fmt.Errorf("requests did not end in time: %w", err), g.server.Close())
+			}
+		}
+		g.dispatcher.Stop()
+		g.webhooks.Stop(ctx)
+		g.cancel()
+		g.owned.Wait()
+		flush, end := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer end()
+		err = errors.Join(err, g.keys.Flush(flush), g.release())
+	})
+	return err
+}
+
+// release closes what Start opened.
+func (g *Gateway) release() error {
+	var errs []error
+	if g.cancel != nil {
+		g.cancel()
+	}
+	if g.endWaits != nil {
+		g.endWaits()
+	}
+	if g.listener != nil {
+		_ = g.listener.Close()
+	}
+	if g.webhooks != nil {
+		ended, end := context.WithCancel(context.Background())
+		end()
+		g.webhooks.Stop(ended)
+	}
+	if g.client != nil {
+		g.client.Close()
+	}
+	if g.store != nil {
+		errs = append(errs, g.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (g *Gateway) flushKeys(ctx context.Context) {
+	tick := time.NewTicker(flushKeys)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := g.keys.Flush(ctx); err != nil {
+				g.Log.Warn("the last use of keys was not stored", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}

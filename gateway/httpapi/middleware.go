@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/submission"
+)
+
+const requestIDHeader = "X-Request-Id"
+
+// observe counts and logs requests, names them, and turns a panic into an error. The log has the
+// route and the submission's token, never a query, which may hold a key.
+func observe(metrics Recorder, log *slog.Logger, now func() time.Time) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		begun := now()
+		id := c.GetHeader(requestIDHeader)
+		if !plainID(id) {
+			id = rand.Text()[:16]
+		}
+		c.Header(requestIDHeader, id)
+		c.Set(requestIDHeader, id)
+		metrics.Begin()
+		defer func() {
+			if fault := recover(); fault != nil {
+				log.Error("a handler panicked", "request", id, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+				if !c.Writer.Written() {
+					c.AbortWithStatus(http.StatusInternalServerError)
+				}
+			}
+			route := c.FullPath()
+			if route == "" {
+				route = "none"
+			}
+			took := now().Sub(begun)
+			metrics.End(method(c.Request.Method), route, c.Writer.Status(), took)
+			if log.Enabled(c, slog.LevelInfo) {
+				log.LogAttrs(c, slog.LevelInfo, "request", slog.String("method", c.Request.Method), slog.String("route", route),
+					slog.String("token", c.Param("token")), slog.Int("status", c.Writer.Status()), slog.Duration("took", took), slog.String("request", id))
+			}
+		}()
+		c.Next()
+	}
+}
+
+// method keeps what a client makes up from becoming a label.
+func method(name string) string {
+	switch name {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodOptions, http.MethodPatch:
+		return name
+	}
+	return "other"
+}
+
+func plainID(id string) bool {
+	if len(id) < 8 || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// allowOrigins lets pages of any origin call, as Judge0 does. Keys travel in headers, never in
+// cookies, so that a page has no rights but those of a key that it holds.
+func allowOrigins(c *gin.Context) {
+	if c.GetHeader("Origin") == "" {
+		return
+	}
+	c.Header("Access-Control-Allow-Origin", "*")
+	c.Header("Access-Control-Expose-Headers", requestIDHeader+", Retry-After")
+	if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
+		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
+		c.Header("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Auth-Token, X-Auth-User, X-RapidAPI-Key, X-RapidAPI-Host, X-Request-Id, Last-Event-ID")
+		c.Header("Access-Control-Max-Age", "86400")
+		c.AbortWithStatus(http.StatusNoContent)
+	}
+}
+
+// bound keeps bodies within most bytes. Callbacks have a bound of their own.
+func bound(most int64) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if c.Request.ContentLength > most && c.Param("mac") == "" {
+			_ = c.Error(errTooLarge(most))
+			c.Abort()
+			return
+		}
+		if c.Param("mac") == "" {
+			c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, most)
+		}
+	}
+}
+
+func errTooLarge(most int64) error {
+	return submission.Errorf(submission.TooLarge, "the body is larger than %d bytes", most)
+}
+
+// door lets in who may.
+type door struct{ keys Authenticator }
+
+// needs lets in requests of an account with scope; "" stands for any account.
+func (d *door) needs(scope auth.Scope) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		account, err := d.keys.Authenticate(c.Request)
+		if err == nil && scope != "" && !account.May(scope) {
+			err = submission.Errorf(submission.Forbidden, "the key lacks the scope %q", scope)
+		}
+		if err != nil {
+			_ = c.Error(err)
+			c.Abort()
+			return
+		}
+		c.Request = c.Request.WithContext(auth.WithAccount(c.Request.Context(), account))
+	}
+}
+
+// account is who passed the door.
+func account(c *gin.Context) string {
+	account, _ := auth.AccountOf(c.Request.Context())
+	return account.ID
+}
+
+// unhurried lifts the server's deadlines for a request whose answer may take long. A read deadline
+// that passes while a handler waits would end the request.
+func unhurried(c *gin.Context) {
+	control := http.NewResponseController(c.Writer)
+	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetWriteDeadline(time.Time{})
+}
+
+// hurried puts a deadline on writing the answer of an unhurried request.
+func hurried(c *gin.Context) {
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(time.Minute))
+}

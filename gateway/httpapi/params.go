@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/judge0/api"
+)
+
+// errUnreadable is given for a body that is no JSON; Judge0 answers it with an empty 400.
+var errUnreadable = submission.Errorf(submission.Malformed, "the body is no JSON")
+
+const multipartMemory = 1 << 20
+
+// readParams reads a request's attributes: from the body, JSON or a form by its content type, and
+// over them those of the query. A body of another type counts as empty, as with Judge0.
+func readParams(c *gin.Context) (api.Params, error) {
+	params := api.Params{}
+	kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
+	switch {
+	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
+		body, err := readBody(c)
+		if err != nil {
+			return nil, err
+		}
+		if params, err = api.ParamsFromJSON(body); err != nil {
+			return nil, errUnreadable
+		}
+		if params == nil {
+			params = api.Params{}
+		}
+	case kind == "application/x-www-form-urlencoded":
+		if err := c.Request.ParseForm(); err != nil {
+			return nil, unreadableForm(err)
+		}
+		params.Merge(api.ParamsFromQuery(c.Request.PostForm))
+	case kind == "multipart/form-data":
+		if err := c.Request.ParseMultipartForm(multipartMemory); err != nil {
+			return nil, unreadableForm(err)
+		}
+		defer func() { _ = c.Request.MultipartForm.RemoveAll() }()
+		params.Merge(api.ParamsFromQuery(c.Request.MultipartForm.Value))
+	}
+	if c.Request.URL.RawQuery != "" {
+		params.Merge(api.ParamsFromQuery(c.Request.URL.Query()))
+	}
+	return params, nil
+}
+
+func unreadableForm(err error) error {
+	if faultOf(err).Code == submission.TooLarge {
+		return err
+	}
+	return &submission.Error{Code: submission.Malformed, Message: "the form can't be read", Err: err}
+}
+
+func readBody(c *gin.Context) ([]byte, error) {
+	if length := c.Request.ContentLength; length > 0 && length <= 64<<10 {
+		body := make([]byte, length)
+		_, err := io.ReadFull(c.Request.Body, body)
+		return body, unfinished(err)
+	}
+	body, err := io.ReadAll(c.Request.Body)
+	return body, unfinished(err)
+}
+
+func unfinished(err error) error {
+	if err == nil || faultOf(err).Code == submission.TooLarge {
+		return err
+	}
+	return &submission.Error{Code: submission.Malformed, Message: "the body broke off", Err: err}
+}
+
+// text gives a parameter as a string; "" where it is none.
+func text(params api.Params, name string) string {
+	switch v := params[name].(type) {
+	case string:
+		return v
+	case nil:
+		return ""
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// isTrue: Judge0's switches are on for the word true only.
+func isTrue(params api.Params, name string) bool { return text(params, name) == "true" }
+
+// shape is how a client wants submissions shown.
+type shape struct {
+	fields api.Fields
+	base64 bool
+}
+
+func shapeOf(params api.Params) (shape, error) {
+	fields, err := api.ParseFields(text(params, "fields"))
+	if err != nil {
+		return shape{}, submission.Errorf(submission.Malformed, "%s", err.Error())
+	}
+	return shape{fields, isTrue(params, "base64_encoded")}, nil
+}
+
+func queryShape(c *gin.Context) (shape, error) {
+	return shapeOf(api.Params{"fields": c.Query("fields"), "base64_encoded": c.Query("base64_encoded")})
+}
+
+func rawJSON(c *gin.Context, status int, body []byte) {
+	c.Data(status, "application/json; charset=utf-8", body)
+}

@@ -1,0 +1,141 @@
+// Package httpapi is the gateway's HTTP face: Judge0's routes at the root, our own under /api/v1,
+// live streams, health, metrics, and the callbacks of the engine.
+//
+// It turns requests into calls of the domain and outcomes into answers; one middleware turns errors
+// into the form that the route's clients expect. It keeps no state of its own but a short cache of
+// the pool's read-only pages.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/dispatch"
+	"github.com/sandgate/sandgate/gateway/engine"
+	"github.com/sandgate/sandgate/gateway/live"
+	"github.com/sandgate/sandgate/gateway/submission"
+)
+
+// Submissions is what the handlers need of the domain.
+type Submissions interface {
+	Create(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
+	Run(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
+	CreateMany(ctx context.Context, account string, requests []submission.Request) ([]submission.Created, error)
+	Get(ctx context.Context, account, token string) (*submission.Submission, error)
+	GetMany(ctx context.Context, account string, tokens []string) ([]*submission.Submission, error)
+	List(ctx context.Context, account string, page, perPage int) ([]*submission.Submission, int, error)
+	Delete(ctx context.Context, account, token string) (*submission.Submission, error)
+	Watch(ctx context.Context, account, token string) (*submission.Submission, submission.Subscription, error)
+}
+
+// Authenticator tells who makes a request.
+type Authenticator interface {
+	Authenticate(r *http.Request) (auth.Account, error)
+}
+
+// Pool gives the engine's read-only pages.
+type Pool interface {
+	Page(ctx context.Context, path, query string) (engine.Page, error)
+}
+
+// Callbacks takes in what the engine says of submissions.
+type Callbacks interface {
+	Verify(token, mac string) bool
+	Callback(ctx context.Context, token string, body []byte) error
+}
+
+// Recorder counts requests.
+type Recorder interface {
+	Begin()
+	End(method, route string, status int, took time.Duration)
+	Intake(n int)
+	Handler() http.Handler
+}
+
+// Options are the parts of the API; all are needed.
+type Options struct {
+	Submissions Submissions
+	Keys        Authenticator
+	Catalogue   submission.Catalogue
+	Pool        Pool
+	Callbacks   Callbacks
+	Streams     *live.Streams
+	Metrics     Recorder
+	MetricsOpen bool
+	Ready       func(context.Context) error // why no submission can be run now
+	Log         *slog.Logger
+	Now         func() time.Time
+	MaxBody     int64 // bytes
+}
+
+// New makes the handler of all routes.
+func New(o Options) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.RedirectTrailingSlash = false
+	r.RedirectFixedPath = false
+	r.HandleMethodNotAllowed = false
+
+	door := &door{o.Keys}
+	read, submit, remove, admin := door.needs(auth.Read), door.needs(auth.Submit), door.needs(auth.Delete), door.needs(auth.Admin)
+	known := door.needs("")
+	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
+	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}}
+	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics}
+	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
+
+	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody))
+
+	// Judge0's clients don't follow redirects: each of its routes answers with a slash as well.
+	both := func(method, path string, handlers ...gin.HandlerFunc) {
+		r.Handle(method, path, handlers...)
+		r.Handle(method, path+"/", handlers...)
+	}
+	both("POST", "/submissions", submit, j.create)
+	both("GET", "/submissions", read, j.list)
+	both("POST", "/submissions/batch", submit, j.createBatch)
+	both("GET", "/submissions/batch", read, j.getBatch)
+	both("GET", "/submissions/:token", read, j.get)
+	both("DELETE", "/submissions/:token", remove, j.delete)
+	both("GET", "/languages", j.languages)
+	both("GET", "/languages/all", j.allLanguages)
+	both("GET", "/languages/:id", j.language, pool.language)
+	both("GET", "/statuses", j.statuses)
+	both("GET", "/about", j.about)
+	both("GET", "/version", j.version)
+	both("GET", "/license", pool.open("/license"))
+	both("GET", "/config_info", pool.open("/config_info"))
+	both("GET", "/isolate", known, pool.open("/isolate"))
+	both("GET", "/system_info", known, pool.open("/system_info"))
+	both("GET", "/statistics", known, pool.statistics)
+	both("GET", "/workers", known, pool.open("/workers"))
+	both("POST", "/authenticate", known, nothing)
+	both("POST", "/authorize", admin, nothing)
+
+	r.GET("/api/v1/languages", v1.languages)
+	r.POST("/api/v1/run", submit, v1.run)
+	r.GET("/api/v1/submissions/:token", read, v1.get)
+	r.GET("/api/v1/submissions/:token/events", read, v1.events)
+
+	r.PUT(dispatch.CallbackPath+"/:token/:mac", ops.callback)
+	r.GET("/healthz", nothing)
+	r.GET("/readyz", ops.readyz)
+	metrics := gin.WrapH(o.Metrics.Handler())
+	if o.MetricsOpen {
+		r.GET("/metrics", metrics)
+	} else {
+		r.GET("/metrics", admin, metrics)
+	}
+	r.NoRoute(func(c *gin.Context) {
+		_ = c.Error(submission.Errorf(submission.NotFound, "there is nothing at this address"))
+	})
+	return r
+}
+
+// nothing answers 200 with an empty body.
+func nothing(c *gin.Context) { c.Status(http.StatusOK) }

@@ -1,0 +1,92 @@
+package submission
+
+import (
+	"context"
+
+	"github.com/sandgate/sandgate/judge0/api"
+)
+
+// Store keeps submissions. What an account does not own does not exist for it: ErrNotFound.
+type Store interface {
+	// Insert stores all of subs or none, durably.
+	Insert(ctx context.Context, subs ...*Submission) error
+	Get(ctx context.Context, account, token string) (*Submission, error)
+	// GetMany leaves out what is not there.
+	GetMany(ctx context.Context, account string, tokens []string) (map[string]*Submission, error)
+	// List gives one page, newest first, and the number of all.
+	List(ctx context.Context, account string, offset, limit int) ([]*Submission, int, error)
+	// Delete removes a submission that has ended and gives it; one that has not ended is given
+	// unchanged, with deleted false.
+	Delete(ctx context.Context, account, token string) (s *Submission, deleted bool, err error)
+}
+
+// Pending is a stored submission that has not ended, as Unfinished lists it.
+type Pending struct {
+	Seq         int64 // grows in the order of intake
+	Token       string
+	State       State
+	EngineToken string
+}
+
+// Pool is what the engines of the pool offer and allow.
+type Pool struct {
+	Languages api.Languages
+	Config    api.Config
+}
+
+// Catalogue knows the pool's languages and settings. It answers from memory; an error means that
+// the pool was never reached.
+type Catalogue interface {
+	Pool() (Pool, error)
+}
+
+// Handover is a submission on its way to the pool, with the address that the engine calls.
+type Handover struct {
+	*Submission
+	CallbackURL string // empty: the engine calls nobody
+}
+
+// Receipt is the pool's answer to a Handover: its token, or why it refused the submission for good.
+type Receipt struct {
+	EngineToken string
+	Refused     string
+}
+
+// Engine is the pool of Judge0 servers. Its errors wrap one of the ErrPool errors.
+type Engine interface {
+	// Create hands submissions over in one call; the receipts are in the order of batch.
+	Create(ctx context.Context, batch []Handover) ([]Receipt, error)
+	// Results asks how submissions went; nil stands for a token that the pool does not know.
+	Results(ctx context.Context, engineTokens []string) ([]*api.Answer, error)
+}
+
+// Dispatcher carries stored submissions to the pool.
+type Dispatcher interface {
+	// Reserve makes room for n submissions among those that wait, or gives an Error QueueFull.
+	Reserve(n int) error
+	// Release gives back room that was reserved for what was not stored after all.
+	Release(n int)
+	// Dispatch takes over stored submissions for which room was reserved. It does not block.
+	Dispatch(subs ...*Submission)
+}
+
+// Event tells that a submission came to a new state. Submission is set where the publisher has it
+// at hand; a bus between gateways may leave it nil, and the reader asks the Store.
+type Event struct {
+	Token      string
+	State      State
+	Submission *Submission
+}
+
+// Bus carries events to those who listen for a token. Publishing never blocks.
+type Bus interface {
+	Publish(Event)
+	Subscribe(token string) Subscription
+}
+
+// Subscription is one listener. Events is closed by Close, and by the bus where the listener was
+// too slow: it then has to ask the Store.
+type Subscription interface {
+	Events() <-chan Event
+	Close()
+}

@@ -1,0 +1,242 @@
+package submission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sandgate/sandgate/judge0/api"
+)
+
+// Service is what clients may do with submissions. Its methods may be called from any goroutine.
+type Service struct {
+	Options
+}
+
+// Options are the parts of a Service; all are needed.
+type Options struct {
+	Store      Store
+	Catalogue  Catalogue
+	Dispatcher Dispatcher
+	Bus        Bus
+	Now        func() time.Time
+	NewToken   func() string // unique, and not to be guessed
+	WaitLimit  time.Duration // the longest that a client may wait for a result
+}
+
+// NewService makes a Service of its parts.
+func NewService(options Options) *Service { return &Service{options} }
+
+// Request asks for one submission: attributes as they came, and whether texts in them are Base64.
+type Request struct {
+	Params api.Params
+	Base64 bool
+}
+
+// Created is the outcome for one request of a batch: a submission or what is wrong with it.
+type Created struct {
+	Submission *Submission
+	Errors     api.Errors
+}
+
+// Create takes one submission in.
+func (s *Service) Create(ctx context.Context, account string, request Request) (*Submission, error) {
+	sub, err := s.prepare(account, request)
+	if err != nil {
+		return nil, err
+	}
+	return sub, s.takeIn(ctx, sub)
+}
+
+// Run takes one submission in and waits until it has ended. It gives the submission as it is when
+// WaitLimit has passed or ctx ends first.
+func (s *Service) Run(ctx context.Context, account string, request Request) (*Submission, error) {
+	pool, err := s.pool()
+	if err != nil {
+		return nil, err
+	}
+	if !pool.Config.EnableWaitResult {
+		return nil, Errorf(Malformed, "wait not allowed")
+	}
+	sub, err := s.prepare(account, request)
+	if err != nil {
+		return nil, err
+	}
+	sub.Wait = true
+	listener := s.Bus.Subscribe(sub.Token)
+	defer listener.Close()
+	if err := s.takeIn(ctx, sub); err != nil {
+		return nil, err
+	}
+	return s.wait(ctx, sub, listener)
+}
+
+// CreateMany takes in what is valid of a batch, and tells for each request how it went.
+func (s *Service) CreateMany(ctx context.Context, account string, requests []Request) ([]Created, error) {
+	pool, err := s.pool()
+	if err != nil {
+		return nil, err
+	}
+	switch most := pool.Config.MaxSubmissionBatchSize; {
+	case !pool.Config.EnableBatchedSubmissions:
+		return nil, Errorf(Malformed, "batched submissions are not allowed")
+	case len(requests) == 0:
+		return nil, errEmptyBatch
+	case len(requests) > most:
+		return nil, errBatchTooLong(most)
+	}
+	created := make([]Created, len(requests))
+	var valid []*Submission
+	for i, request := range requests {
+		sub, err := s.prepare(account, request)
+		var fault *Error
+		switch {
+		case err == nil:
+			created[i].Submission = sub
+			valid = append(valid, sub)
+		case errors.As(err, &fault) && fault.Code == Invalid:
+			created[i].Errors = fault.Fields
+		default:
+			return nil, err
+		}
+	}
+	if len(valid) == 0 {
+		return created, nil
+	}
+	return created, s.takeIn(ctx, valid...)
+}
+
+var errEmptyBatch = Errorf(Malformed, "there should be at least one submission in a batch")
+
+func errBatchTooLong(most int) error {
+	return Errorf(Malformed, "number of submissions in a batch should be less than or equal to %d", most)
+}
+
+func (s *Service) pool() (Pool, error) {
+	pool, err := s.Catalogue.Pool()
+	if err != nil {
+		return pool, &Error{Code: Unavailable, Message: "no engine has been reached yet", RetryAfter: 5 * time.Second, Err: err}
+	}
+	if pool.Config.MaintenanceMode {
+		return pool, &Error{Code: Unavailable, Message: "Judge0 is currently in maintenance.", RetryAfter: time.Minute}
+	}
+	return pool, nil
+}
+
+// prepare checks a request by the pool's rules and makes the submission that is to be stored.
+func (s *Service) prepare(account string, request Request) (*Submission, error) {
+	pool, err := s.pool()
+	if err != nil {
+		return nil, err
+	}
+	checked, faults := api.NewSubmission(request.Params, request.Base64, pool.Config, pool.Languages)
+	if faults != nil {
+		return nil, &Error{Code: Invalid, Message: "the submission is not valid", Fields: faults}
+	}
+	now := moment(s.Now())
+	sub := &Submission{Submission: *checked, Account: account, State: Queued}
+	sub.Token, sub.CreatedAt, sub.QueuedAt = s.NewToken(), now, &now
+	return sub, nil
+}
+
+func (s *Service) takeIn(ctx context.Context, subs ...*Submission) error {
+	if err := s.Dispatcher.Reserve(len(subs)); err != nil {
+		return err
+	}
+	if err := s.Store.Insert(ctx, subs...); err != nil {
+		s.Dispatcher.Release(len(subs))
+		return fmt.Errorf("store submissions: %w", err)
+	}
+	s.Dispatcher.Dispatch(subs...)
+	return nil
+}
+
+// Wait waits as Run does, for a submission that was made before.
+func (s *Service) Wait(ctx context.Context, account, token string) (*Submission, error) {
+	listener := s.Bus.Subscribe(token)
+	defer listener.Close()
+	sub, err := s.Store.Get(ctx, account, token)
+	if err != nil {
+		return nil, err
+	}
+	return s.wait(ctx, sub, listener)
+}
+
+func (s *Service) wait(ctx context.Context, sub *Submission, listener Subscription) (*Submission, error) {
+	limit := time.NewTimer(s.WaitLimit)
+	defer limit.Stop()
+	for sub.State != Finished {
+		select {
+		case event, open := <-listener.Events():
+			if open && event.Submission == nil && event.State != Finished {
+				continue
+			}
+			if open && event.Submission != nil {
+				sub = event.Submission
+				continue
+			}
+			return s.Store.Get(context.WithoutCancel(ctx), sub.Account, sub.Token)
+		case <-limit.C:
+			return sub, nil
+		case <-ctx.Done():
+			return sub, nil
+		}
+	}
+	return sub, nil
+}
+
+// Watch gives the submission as it is and a listener for what comes next, without a gap between.
+// The caller closes the listener.
+func (s *Service) Watch(ctx context.Context, account, token string) (*Submission, Subscription, error) {
+	listener := s.Bus.Subscribe(token)
+	sub, err := s.Store.Get(ctx, account, token)
+	if err != nil {
+		listener.Close()
+		return nil, nil, err
+	}
+	return sub, listener, nil
+}
+
+// Get gives one submission.
+func (s *Service) Get(ctx context.Context, account, token string) (*Submission, error) {
+	return s.Store.Get(ctx, account, token)
+}
+
+// GetMany gives submissions in the order of tokens, nil where there is none.
+func (s *Service) GetMany(ctx context.Context, account string, tokens []string) ([]*Submission, error) {
+	most := api.DefaultConfig().MaxSubmissionBatchSize
+	if pool, err := s.Catalogue.Pool(); err == nil {
+		most = pool.Config.MaxSubmissionBatchSize
+	}
+	switch {
+	case len(tokens) == 0:
+		return nil, errEmptyBatch
+	case len(tokens) > most:
+		return nil, errBatchTooLong(most)
+	}
+	found, err := s.Store.GetMany(ctx, account, tokens)
+	if err != nil {
+		return nil, err
+	}
+	subs := make([]*Submission, len(tokens))
+	for i, token := range tokens {
+		subs[i] = found[token]
+	}
+	return subs, nil
+}
+
+// List gives a page of the account's submissions, newest first, and the number of all of them.
+// Pages are counted from 1.
+func (s *Service) List(ctx context.Context, account string, page, perPage int) ([]*Submission, int, error) {
+	return s.Store.List(ctx, account, (page-1)*perPage, perPage)
+}
+
+// Delete removes a submission that has ended, and gives it for the last time.
+func (s *Service) Delete(ctx context.Context, account, token string) (*Submission, error) {
+	sub, deleted, err := s.Store.Delete(ctx, account, token)
+	if err == nil && !deleted {
+		err = Errorf(Malformed, "submission cannot be deleted because its status is %d (%s)", sub.Status, api.StatusOf(sub.Status).Description)
+	}
+	return sub, err
+}

@@ -1,0 +1,65 @@
+package judge0
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/sandgate/sandgate/judge0/language"
+	"github.com/sandgate/sandgate/judge0/runner"
+	"github.com/sandgate/sandgate/judge0/sandbox"
+)
+
+// Places says where an engine finds what it needs beside its own program. The zero value is right
+// for programs that lie in bin/ of the repository or of the image.
+type Places struct {
+	Init       string // sandbox-init; "": beside the program that runs
+	TypeScript string // the folder of the TypeScript compiler; "": ../toolchains/typescript from there
+	Cache      string // for what is compiled once; "": cache/ in the folder of the data
+}
+
+// Host is what Isolate found: how programs are held, and which languages of the catalogue are not
+// there. Close ends the sandbox; call it after the engine has stopped.
+type Host struct {
+	Isolation sandbox.Isolation
+	Missing   []string
+	Close     func()
+}
+
+// Isolate finds the languages of this host and opens the sandbox, and sets what runs programs in o:
+// Runner, Languages, Check and Isolate. requireCgroup refuses the weaker fallback without control
+// groups.
+func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool) (Host, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return Host{}, err
+	}
+	if places.Init == "" {
+		places.Init = filepath.Join(filepath.Dir(program), "sandbox-init")
+	}
+	if places.TypeScript == "" {
+		places.TypeScript = filepath.Join(filepath.Dir(filepath.Dir(program)), "toolchains", "typescript")
+	}
+	if places.Cache == "" {
+		places.Cache = filepath.Join(o.DataDir, "cache")
+	}
+	languages, err := language.Find(ctx, language.Options{TypeScript: []string{places.TypeScript}, Cache: places.Cache, Logger: o.Logger})
+	if err != nil {
+		return Host{}, err
+	}
+	boxes, err := sandbox.New(sandbox.Options{
+		Init: places.Init, Ready: 2 * slots(o.Workers), Folders: languages.Folders(), RequireCgroup: requireCgroup, Logger: o.Logger,
+	})
+	if err != nil {
+		return Host{}, err
+	}
+	if err := languages.Load(ctx, boxes); err != nil {
+		boxes.Close()
+		return Host{}, err
+	}
+	o.Runner = runner.New(boxes, languages, o.Config)
+	o.Languages = languages.Languages()
+	o.Check = boxes.Err
+	o.Isolate = func() string { return "Sandgate sandbox: " + boxes.Isolation().String() + "\n" }
+	return Host{Isolation: boxes.Isolation(), Missing: languages.Missing(), Close: boxes.Close}, nil
+}

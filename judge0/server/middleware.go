@@ -1,0 +1,146 @@
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+)
+
+func newToken() string { return uuid.NewString() }
+
+const requestIDHeader = "X-Request-Id"
+
+// observe logs and counts every request. Query parameters are left out: they may hold tokens.
+func (s *Server) observe(c *gin.Context) {
+	begun := time.Now()
+	id := c.GetHeader(requestIDHeader)
+	if id == "" || len(id) > 100 {
+		id = newToken()
+	}
+	c.Header(requestIDHeader, id)
+	c.Set("request_id", id)
+	c.Next()
+	took := time.Since(begun)
+	route := c.FullPath()
+	if route == "" {
+		route = "none"
+	}
+	s.o.Metrics.Request(c.Request.Method, route, c.Writer.Status(), took)
+	level := slog.LevelInfo
+	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
+		level = slog.LevelDebug
+	}
+	s.o.Logger.Log(c.Request.Context(), level, "request", "request_id", id, "method", c.Request.Method, "route", route,
+		"token", c.Param("token"), "status", c.Writer.Status(), "took", took)
+}
+
+func (s *Server) log(c *gin.Context) *slog.Logger {
+	return s.o.Logger.With("request_id", c.GetString("request_id"), "method", c.Request.Method, "route", c.FullPath())
+}
+
+func (s *Server) recover(c *gin.Context) {
+	defer func() {
+		cause := recover()
+		switch {
+		case cause == nil:
+		case cause == http.ErrAbortHandler:
+			panic(cause)
+		default:
+			s.log(c).Error("a handler panicked", "panic", cause, "stack", string(debug.Stack()))
+			c.AbortWithStatus(http.StatusInternalServerError)
+		}
+	}()
+	c.Next()
+}
+
+func (s *Server) checkAddress(c *gin.Context) {
+	allow, disallow := s.o.Access.AllowIP, s.o.Access.DisallowIP
+	if len(allow) == 0 && len(disallow) == 0 {
+		return
+	}
+	address := remoteAddress(c.Request)
+	in := func(list []netip.Prefix) bool {
+		return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(address) })
+	}
+	if len(allow) > 0 && !in(allow) || in(disallow) {
+		c.AbortWithStatus(http.StatusForbidden)
+	}
+}
+
+// checkOrigin lets browsers use the API from the origins that may; Judge0 lets all.
+func (s *Server) checkOrigin(c *gin.Context) {
+	origin := c.GetHeader("Origin")
+	if origin == "" {
+		return
+	}
+	allow, disallow := s.o.Access.AllowOrigins, s.o.Access.DisallowOrigins
+	if len(allow) > 0 && !slices.Contains(allow, origin) || slices.Contains(disallow, origin) {
+		if c.Request.Method == http.MethodOptions {
+			c.AbortWithStatus(http.StatusForbidden)
+		}
+		return
+	}
+	if len(allow) > 0 || len(disallow) > 0 {
+		c.Header("Access-Control-Allow-Origin", origin)
+		c.Writer.Header().Add("Vary", "Origin")
+	} else {
+		c.Header("Access-Control-Allow-Origin", "*")
+	}
+	if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
+		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD")
+		if headers := c.GetHeader("Access-Control-Request-Headers"); headers != "" {
+			c.Header("Access-Control-Allow-Headers", headers)
+		}
+		c.Header("Access-Control-Max-Age", "7200")
+		c.AbortWithStatus(http.StatusOK)
+	}
+}
+
+// tokens are hashes: comparing them takes the same time whatever is given, its length included.
+type tokens [][sha256.Size]byte
+
+func hashAll(list []string) tokens {
+	var hashes tokens
+	for _, token := range list {
+		if token != "" {
+			hashes = append(hashes, sha256.Sum256([]byte(token)))
+		}
+	}
+	return hashes
+}
+
+func (t tokens) has(given string) bool {
+	hash := sha256.Sum256([]byte(given))
+	found := 0
+	for i := range t {
+		found |= subtle.ConstantTimeCompare(hash[:], t[i][:])
+	}
+	return given != "" && found == 1
+}
+
+func given(c *gin.Context, name string) string {
+	if value := c.GetHeader(name); value != "" {
+		return value
+	}
+	return c.Query(name)
+}
+
+func (s *Server) authenticate(c *gin.Context) {
+	if len(s.authn) > 0 && !s.authn.has(given(c, s.o.Access.AuthnHeader)) {
+		c.AbortWithStatus(http.StatusUnauthorized)
+	}
+}
+
+func (s *Server) authorize(c *gin.Context) {
+	if !s.authz.has(given(c, s.o.Access.AuthzHeader)) {
+		c.AbortWithStatus(http.StatusForbidden)
+	}
+}

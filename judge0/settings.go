@@ -1,0 +1,104 @@
+package judge0
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/sandgate/sandgate/judge0/api"
+	"github.com/sandgate/sandgate/judge0/server"
+)
+
+const (
+	defaultHost = "127.0.0.1"
+	defaultPort = "2358"
+)
+
+var defaultAbout = server.About{
+	Homepage:   "https://github.com/sandgate/sandgate",
+	SourceCode: "https://github.com/sandgate/sandgate",
+	Maintainer: "The Sandgate authors",
+	License:    "Sandgate is released under the MIT License; see LICENSE in its source code.\n",
+}
+
+// Settings are what an operator decides: the settings of judge0.conf, and a few of our own.
+type Settings struct {
+	Options              // Config, Access, Addr, DataDir and Workers are set
+	RequireCgroup bool   // refuse to hold programs by resource limits alone
+	LogFormat     string // text or json
+	LogLevel      slog.Level
+}
+
+// SettingsFromEnv reads the settings through lookup (os.LookupEnv in a program). An empty value
+// counts as unset. All faults are reported at once. Besides those of api.Config:
+//
+//	COUNT                             submissions that run at a time (the number of cores, at least 2)
+//	LISTEN, PORT                      the address to listen on (127.0.0.1) and its port (2358)
+//	DATA_DIR                          the folder of the database (data)
+//	AUTHN_HEADER, AUTHN_TOKEN         header (X-Auth-Token) and tokens, space separated, to use the API at all
+//	AUTHZ_HEADER, AUTHZ_TOKEN         the same (X-Auth-User) for what needs authorization
+//	ALLOW_IP, DISALLOW_IP             addresses and networks, space separated
+//	ALLOW_ORIGIN, DISALLOW_ORIGIN     origins of browsers, space separated
+//	SANDBOX_REQUIRE_CGROUP            refuse to start where there is no writable control group (false)
+//	LOG_FORMAT, LOG_LEVEL             text or json (json); debug, info, warn or error (info)
+func SettingsFromEnv(lookup func(string) (string, bool)) (Settings, error) {
+	var faults []error
+	get := func(name, fallback string) string {
+		if value, ok := lookup(name); ok && strings.TrimSpace(value) != "" {
+			return strings.TrimSpace(value)
+		}
+		return fallback
+	}
+	check := func(name string, err error) {
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	var s Settings
+	config, err := api.ConfigFromEnv(lookup)
+	if err != nil {
+		faults = append(faults, err)
+	}
+	s.Config = config
+	s.DataDir = get("DATA_DIR", "data")
+
+	if count := get("COUNT", ""); count != "" {
+		if s.Workers, err = strconv.Atoi(count); err != nil || s.Workers < 1 || s.Workers > 1024 {
+			check("COUNT", fmt.Errorf("%q is no whole number from 1 to 1024", count))
+		}
+	}
+	port := get("PORT", defaultPort)
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		check("PORT", fmt.Errorf("%q is no port", port))
+	} else {
+		port = strconv.FormatUint(n, 10)
+	}
+	s.Addr = net.JoinHostPort(strings.Trim(get("LISTEN", defaultHost), "[]"), port)
+
+	s.Access = server.Access{
+		AuthnHeader: get("AUTHN_HEADER", ""), AuthnTokens: strings.Fields(get("AUTHN_TOKEN", "")),
+		AuthzHeader: get("AUTHZ_HEADER", ""), AuthzTokens: strings.Fields(get("AUTHZ_TOKEN", "")),
+		AllowOrigins: strings.Fields(get("ALLOW_ORIGIN", "")), DisallowOrigins: strings.Fields(get("DISALLOW_ORIGIN", "")),
+	}
+	s.Access.AllowIP, err = server.ParsePrefixes(get("ALLOW_IP", ""))
+	check("ALLOW_IP", err)
+	s.Access.DisallowIP, err = server.ParsePrefixes(get("DISALLOW_IP", ""))
+	check("DISALLOW_IP", err)
+
+	switch s.LogFormat = get("LOG_FORMAT", "json"); s.LogFormat {
+	case "text", "json":
+	default:
+		check("LOG_FORMAT", fmt.Errorf("%q is neither text nor json", s.LogFormat))
+	}
+	switch require := get("SANDBOX_REQUIRE_CGROUP", "false"); require {
+	case "true", "false":
+		s.RequireCgroup = require == "true"
+	default:
+		check("SANDBOX_REQUIRE_CGROUP", fmt.Errorf("%q is neither true nor false", require))
+	}
+	check("LOG_LEVEL", s.LogLevel.UnmarshalText([]byte(get("LOG_LEVEL", "info"))))
+	return s, errors.Join(faults...)
+}

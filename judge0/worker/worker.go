@@ -1,0 +1,268 @@
+// Package worker takes submissions from the queue, has them run, and records, announces and calls
+// back what came out.
+//
+// It promises that a submission it took either gets a result in the store or stays without one
+// there, to be recovered at the next start: a failing store is tried again, a panic in a run ends
+// as Internal Error. How a program is run and kept in is the Runner's business.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sandgate/sandgate/judge0/api"
+	"github.com/sandgate/sandgate/judge0/metrics"
+	"github.com/sandgate/sandgate/judge0/queue"
+)
+
+// Runner runs one submission. It gives an error only when ctx ended before there was a result;
+// whatever the program does, and whatever fails in running it, is a result.
+type Runner interface {
+	Run(ctx context.Context, s *api.Submission) (api.Result, error)
+}
+
+// Queue is where submissions come from.
+type Queue interface {
+	Pop(ctx context.Context) (queue.Item, error)
+}
+
+// Store is where submissions are, and where results go.
+type Store interface {
+	Get(ctx context.Context, tokens []string, program bool) (map[string]*api.Submission, error)
+	Start(ctx context.Context, token, host string, at time.Time) (bool, error)
+	Finish(ctx context.Context, token string, r api.Result, at time.Time) (bool, error)
+}
+
+// Announcer tells those who wait for a result.
+type Announcer interface{ Announce(s *api.Submission) }
+
+// Notifier calls clients back. Started tells of a run that starts, and gives what tells of its end.
+// Neither may wait for anything.
+type Notifier interface {
+	Started(s *api.Submission) (finished func(s *api.Submission))
+}
+
+// Options are the parts of a Pool. Slots is how many submissions run at a time, Host the
+// execution_host of what is run here.
+type Options struct {
+	Slots     int
+	Host      string
+	Queue     Queue
+	Store     Store
+	Runner    Runner
+	Results   Announcer
+	Callbacks Notifier
+	Metrics   *metrics.Metrics
+	Logger    *slog.Logger
+	Now       func() time.Time
+	// Backoff is how long to wait before the try after n failed ones.
+	Backoff func(n int) time.Duration
+}
+
+// Pool is a number of slots, each of which runs one submission after the other.
+type Pool struct {
+	o       Options
+	working atomic.Int64
+	failed  atomic.Int64
+
+	popping  context.Context // ends when no more work is to be taken
+	stopPops context.CancelFunc
+	running  context.Context // ends when runs are to be given up
+	stopRuns context.CancelFunc
+	slots    sync.WaitGroup
+}
+
+// New makes a pool that does nothing until Start.
+func New(o Options) *Pool {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Backoff == nil {
+		o.Backoff = func(n int) time.Duration { return min(5*time.Second, 50*time.Millisecond<<min(n, 10)) }
+	}
+	p := &Pool{o: o}
+	p.popping, p.stopPops = context.WithCancel(context.Background())
+	p.running, p.stopRuns = context.WithCancel(context.Background())
+	return p
+}
+
+// Start begins to take submissions.
+func (p *Pool) Start() {
+	for range p.o.Slots {
+		p.slots.Go(p.slot)
+	}
+}
+
+// Stop takes no more submissions and waits for those that run. When ctx ends first, it gives them
+// up and returns its error: they stay without a result in the store.
+func (p *Pool) Stop(ctx context.Context) error {
+	p.stopPops()
+	ended := make(chan struct{})
+	go func() { p.slots.Wait(); close(ended) }()
+	var err error
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = fmt.Errorf("runs were given up: %w", ctx.Err())
+	}
+	p.stopRuns()
+	<-ended
+	return err
+}
+
+// State tells how many slots there are and work, and how many runs ended as Internal Error.
+func (p *Pool) State() (slots, working, failed int) {
+	return p.o.Slots, int(p.working.Load()), int(p.failed.Load())
+}
+
+func (p *Pool) slot() {
+	for {
+		item, err := p.o.Queue.Pop(p.popping)
+		if err != nil {
+			if p.popping.Err() != nil {
+				return
+			}
+			p.o.Logger.Error("take a submission from the queue", "error", err)
+			if p.pause(p.popping, 0) != nil {
+				return
+			}
+			continue
+		}
+		p.working.Add(1)
+		p.handle(item)
+		p.working.Add(-1)
+	}
+}
+
+func (p *Pool) handle(item queue.Item) {
+	log := p.o.Logger.With("token", item.Token)
+	begun := p.o.Now()
+	p.o.Metrics.RunBegan(begun.Sub(item.Since))
+	language, status := 0, 0
+	defer func() { p.o.Metrics.RunEnded(language, status, p.o.Now().Sub(begun)) }()
+
+	s, err := p.start(item, log)
+	if err != nil || s == nil {
+		return
+	}
+	finished := p.o.Callbacks.Started(s)
+	result, err := p.run(s, log)
+	if err != nil {
+		log.Warn("the run was given up; it is taken up again at the next start", "error", err)
+		return
+	}
+	done := *s
+	done.Result = result
+	at := p.o.Now().UTC()
+	done.FinishedAt, done.UpdatedAt = &at, &at
+	recorded := false
+	if err := p.persist(log, "record a result", func() (err error) {
+		recorded, err = p.o.Store.Finish(p.running, done.Token, result, at)
+		return err
+	}); err != nil {
+		return
+	}
+	language, status = done.LanguageID, result.Status
+	if result.Status == api.InternalError {
+		p.failed.Add(1)
+	}
+	if !recorded {
+		log.Warn("there was a result already; this one is dropped")
+		return
+	}
+	p.o.Results.Announce(&done)
+	finished(&done)
+	log.Info("submission finished", "language", language, "status", status, "took", at.Sub(begun))
+}
+
+// start claims the submission; nil without an error means that there is nothing to run.
+func (p *Pool) start(item queue.Item, log *slog.Logger) (*api.Submission, error) {
+	at := p.o.Now().UTC()
+	var claimed bool
+	var stored *api.Submission
+	err := p.persist(log, "start a submission", func() (err error) {
+		if !claimed {
+			if claimed, err = p.o.Store.Start(p.running, item.Token, p.o.Host, at); err != nil || !claimed {
+				return err
+			}
+		}
+		if stored = item.Submission; stored == nil {
+			found, err := p.o.Store.Get(p.running, []string{item.Token}, true)
+			if err != nil {
+				return err
+			}
+			stored = found[item.Token]
+		}
+		return nil
+	})
+	if err != nil || stored == nil {
+		if err == nil {
+			log.Debug("the submission is not queued any more")
+		}
+		return nil, err
+	}
+	s := *stored
+	s.Status, s.StartedAt, s.UpdatedAt, s.ExecutionHost = api.Processing, &at, &at, &p.o.Host
+	return &s, nil
+}
+
+func (p *Pool) run(s *api.Submission, log *slog.Logger) (result api.Result, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			log.Error("a run panicked", "panic", cause, "stack", string(debug.Stack()))
+			result, err = internalError("the runner failed"), nil
+		}
+	}()
+	result, err = p.o.Runner.Run(p.running, s)
+	switch {
+	case err != nil && p.running.Err() != nil:
+		return result, err
+	case err != nil:
+		log.Error("run a submission", "error", err)
+		return internalError(err.Error()), nil
+	case !api.Finished(result.Status) || result.Status > api.ExecFormatError:
+		log.Error("a run ended without a final status", "status", result.Status)
+		return internalError("the runner gave no result"), nil
+	}
+	return result, nil
+}
+
+func internalError(message string) api.Result {
+	return api.Result{Status: api.InternalError, Message: &message}
+}
+
+// persist tries until f succeeds. It fails only when runs are to be given up.
+func (p *Pool) persist(log *slog.Logger, what string, f func() error) error {
+	for n := 0; ; n++ {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		if p.running.Err() == nil {
+			log.Error(what, "error", err, "tries", n+1)
+		}
+		if p.pause(p.running, n) != nil {
+			return errors.Join(err, p.running.Err())
+		}
+	}
+}
+
+func (p *Pool) pause(ctx context.Context, n int) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(p.o.Backoff(n))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

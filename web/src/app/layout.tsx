@@ -1,0 +1,52 @@
+import type { Metadata, Viewport } from 'next';
+import localFont from 'next/font/local';
+import { headers } from 'next/headers';
+import type { ReactNode } from 'react';
+import { themeScript } from '@/lib/theme';
+import './globals.css';
+import './workbench.css';
+
+const sans = localFont({
+  src: '../../node_modules/@fontsource-variable/geist/files/geist-latin-wght-normal.woff2',
+  weight: '100 900',
+  variable: '--font-sans',
+});
+const mono = localFont({
+  src: '../../node_modules/@fontsource-variable/geist-mono/files/geist-mono-latin-wght-normal.woff2',
+  weight: '100 900',
+  variable: '--font-mono',
+});
+
+export const metadata: Metadata = {
+  title: 'Sandgate · Run code in a sandbox',
+  description:
+    'Write a program in C, C++, Java, Python, Go, Rust, JavaScript and more, run it in a sandbox and watch it happen.',
+  applicationName: 'Sandgate',
+};
+
+export const viewport: Viewport = {
+  width: 'device-width',
+  initialScale: 1,
+  themeColor: [
+    { media: '(prefers-color-scheme: light)', color: '#f5f1ea' },
+    { media: '(prefers-color-scheme: dark)', color: '#14120f' },
+  ],
+};
+
+export default async function RootLayout({ children }: { children: ReactNode }) {
+  const nonce = (await headers()).get('x-nonce') ?? undefined;
+  return (
+    // The theme script changes this element before React sees it.
+    <html lang="en" className={`${sans.variable} ${mono.variable}`} suppressHydrationWarning>
+      <head>
+        {/* Browsers hide the nonce once it is used, so React cannot find it again. */}
+        <script
+          nonce={nonce}
+          suppressHydrationWarning
+          dangerouslySetInnerHTML={{ __html: themeScript }}
+        />
+      </head>
+      <body>{children}</body>
+    </html>
+  );
+}

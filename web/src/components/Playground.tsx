@@ -1,0 +1,36 @@
+'use client';
+
+import { useSyncExternalStore } from 'react';
+import { Workbench } from './Workbench';
+
+const never = () => () => undefined;
+
+/**
+ * The workbench shows what this browser remembers, which the server cannot
+ * know: the server draws the empty furniture, the browser fills it.
+ */
+export function Playground({ nonce }: { nonce: string }) {
+  const inBrowser = useSyncExternalStore(
+    never,
+    () => true,
+    () => false,
+  );
+  if (inBrowser) return <Workbench nonce={nonce} />;
+  return (
+    <main className="main" aria-busy="true">
+      <div className="workbench">
+        <div className="panel panel-code">
+          <div className="panel-head code-head" />
+          <div className="code-body">
+            <div className="editor" />
+          </div>
+        </div>
+        <div className="panel panel-input" />
+        <div className="panel panel-result" />
+      </div>
+      <noscript>
+        <p className="no-script">Sandgate needs JavaScript to run your code.</p>
+      </noscript>
+    </main>
+  );
+}

@@ -1,0 +1,91 @@
+import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
+import {
+  bracketMatching,
+  HighlightStyle,
+  indentOnInput,
+  indentUnit,
+  syntaxHighlighting,
+} from '@codemirror/language';
+import { EditorState, Prec, type Extension } from '@codemirror/state';
+import {
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  highlightSpecialChars,
+  keymap,
+  lineNumbers,
+} from '@codemirror/view';
+import { tags as t } from '@lezer/highlight';
+import { indentUnitFor } from '@/lib/languageModes';
+
+// Colours come from the page's custom properties, so themes switch without the editor's help.
+const look = EditorView.theme({
+  '&': { height: '100%', color: 'var(--text)', backgroundColor: 'transparent' },
+  '&.cm-focused': { outline: 'none' },
+  '.cm-scroller': { fontFamily: 'var(--mono)', fontSize: 'var(--code-size)', lineHeight: '1.6' },
+  '.cm-content': { padding: '0.75rem 0', caretColor: 'var(--accent)' },
+  '.cm-line': { padding: '0 1rem 0 0.75rem' },
+  '.cm-cursor, .cm-dropCursor': { borderLeftColor: 'var(--accent)', borderLeftWidth: '2px' },
+  '.cm-gutters': { color: 'var(--faint)', backgroundColor: 'var(--surface)', border: 'none' },
+  '.cm-lineNumbers .cm-gutterElement': { minWidth: '2.75rem', padding: '0 0.5rem 0 0' },
+  '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'transparent' },
+  '&.cm-focused .cm-activeLine': { backgroundColor: 'var(--line)' },
+  '&.cm-focused .cm-activeLineGutter': { color: 'var(--text)', backgroundColor: 'var(--line)' },
+  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground':
+    { backgroundColor: 'var(--selection)' },
+  '&.cm-focused .cm-matchingBracket': {
+    backgroundColor: 'transparent',
+    outline: '1px solid var(--accent)',
+  },
+  '&.cm-focused .cm-nonmatchingBracket': {
+    backgroundColor: 'transparent',
+    outline: '1px solid var(--bad)',
+  },
+});
+
+const colours = HighlightStyle.define([
+  { tag: [t.keyword, t.modifier, t.operatorKeyword, t.self], color: 'var(--code-keyword)' },
+  { tag: [t.string, t.special(t.string), t.regexp, t.character], color: 'var(--code-string)' },
+  { tag: [t.number, t.bool, t.null, t.atom, t.escape], color: 'var(--code-number)' },
+  { tag: [t.comment, t.docString], color: 'var(--code-comment)', fontStyle: 'italic' },
+  {
+    tag: [t.function(t.variableName), t.function(t.propertyName), t.macroName],
+    color: 'var(--code-function)',
+  },
+  { tag: [t.typeName, t.className, t.namespace, t.standard(t.name)], color: 'var(--code-type)' },
+  { tag: [t.meta, t.processingInstruction, t.annotation], color: 'var(--code-meta)' },
+  { tag: t.invalid, color: 'var(--bad)' },
+]);
+
+interface EditorOptions {
+  nonce: string;
+  language: string;
+  attributes: Record<string, string>;
+  onChange: (code: string) => void;
+}
+
+export function editorExtensions(options: EditorOptions): Extension {
+  return [
+    EditorView.cspNonce.of(options.nonce),
+    // Run belongs to the page, which listens for the same keys everywhere.
+    Prec.highest(keymap.of([{ key: 'Mod-Enter', run: () => true }])),
+    lineNumbers(),
+    highlightActiveLineGutter(),
+    highlightActiveLine(),
+    highlightSpecialChars(),
+    history(),
+    drawSelection(),
+    EditorState.tabSize.of(4),
+    indentUnit.of(indentUnitFor(options.language)),
+    indentOnInput(),
+    bracketMatching(),
+    keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
+    EditorView.contentAttributes.of(options.attributes),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) options.onChange(update.state.doc.toString());
+    }),
+    syntaxHighlighting(colours),
+    look,
+  ];
+}
