@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -403,6 +404,44 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestNothingIsLostUnderLoad takes the engine away and back while many clients submit.
+func TestNothingIsLostUnderLoad(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	tuned := b.bounds
+	b.bounds = func(o *dispatch.Options) {
+		tuned(o)
+		o.Grace, o.UnsureGrace = 50*time.Millisecond, 50*time.Millisecond
+	}
+	b.start()
+	b.engine.script(func(e *scriptedEngine) { e.next = func(s *scripted) { e.end(s); <-e.took } })
+	const clients, each = 10, 30
+	tokens := make(chan string, clients*each)
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			for i := range each {
+				tokens <- b.submit(fmt.Sprint(c, " ", i))
+			}
+		})
+	}
+	for range 3 {
+		for n := len(tokens); len(tokens) < min(n+50, clients*each); {
+			time.Sleep(time.Millisecond) // the load is what is waited for
+		}
+		b.engine.down()
+		for n := len(tokens); len(tokens) < min(n+20, clients*each); {
+			time.Sleep(time.Millisecond)
+		}
+		b.engine.up()
+	}
+	wg.Wait()
+	close(tokens)
+	for token := range tokens {
+		b.awaitStatus(token, api.Accepted)
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	b := prepare(t)
@@ -784,4 +823,21 @@ func BenchmarkWait(b *testing.B) {
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs/p50")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "µs/p99")
+}
+
+// BenchmarkAccept measures how many submissions are taken in by many clients at once.
+func BenchmarkAccept(b *testing.B) {
+	bundle := prepare(b)
+	bundle.config.QueueLimit = 10_000_000
+	bundle.start()
+	bundle.engine.script(func(e *scriptedEngine) { e.modern, e.next = true, func(s *scripted) { e.end(s); <-e.took } })
+	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
+	b.SetParallelism(16)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			bundle.submit("x")
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "accepted/s")
 }

@@ -43,7 +43,11 @@ func answerErrors(log *slog.Logger) gin.HandlerFunc {
 		fault := faultOf(last.Err)
 		status := kinds[fault.Code].status
 		if status >= http.StatusInternalServerError && fault.Code != submission.QueueFull && c.Request.Context().Err() == nil {
-			log.Error("a request failed", "route", c.FullPath(), "token", c.Param("token"), "request", c.GetString(requestIDHeader), "error", last.Err)
+			level := slog.LevelError
+			if fault.Code == submission.Unavailable {
+				level = slog.LevelWarn
+			}
+			log.Log(c, level, "a request failed", "route", c.FullPath(), "token", c.Param("token"), "request", c.GetString(requestIDHeader), "error", last.Err)
 		}
 		if c.Writer.Written() {
 			return

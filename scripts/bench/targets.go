@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// program is what is run, by us and plainly.
+type program struct {
+	name       string
+	language   int
+	file       string
+	source     string
+	compile    []string // plainly; in the folder of the file
+	run        []string
+	want       string
+	throughput bool
+}
+
+var programs = []program{
+	{name: "Python", language: 71, file: "script.py", source: "print('hello')\n", run: []string{"/usr/bin/python3", "script.py"}, want: "hello\n", throughput: true},
+	{name: "C", language: 50, file: "main.c", source: "#include <stdio.h>\nint main(){puts(\"hello\");}\n", compile: []string{"/usr/bin/gcc", "main.c", "-lm"}, run: []string{"./a.out"}, want: "hello\n"},
+	{name: "Bash true", language: 46, file: "script.sh", source: "exec /bin/true\n", run: []string{"/bin/bash", "script.sh"}, throughput: true},
+}
+
+// plain runs programs by fork and exec, with files for input and output as a shell would.
+type plain struct{ dir string }
+
+func newPlain(dir string) (*plain, error) {
+	for _, p := range programs {
+		if err := os.WriteFile(filepath.Join(dir, p.file), []byte(p.source), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return &plain{dir}, nil
+}
+
+func (r *plain) run(p program) error {
+	dir := r.dir
+	if p.compile != nil {
+		// A fresh folder, as every submission has one: parallel runs must not share an output.
+		var err error
+		if dir, err = os.MkdirTemp(r.dir, "run-*"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		if err := os.WriteFile(filepath.Join(dir, p.file), []byte(p.source), 0o644); err != nil {
+			return err
+		}
+		if _, err := output(dir, p.compile); err != nil {
+			return err
+		}
+	}
+	got, err := output(dir, p.run)
+	if err == nil && got != p.want {
+		err = fmt.Errorf("it printed %q", got)
+	}
+	return err
+}
+
+func output(dir string, args []string) (string, error) {
+	c := exec.Command(args[0], args[1:]...)
+	c.Dir = dir
+	c.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"}
+	text, err := c.Output()
+	return string(text), err
+}
+
+// target is an installation that speaks the Judge0 API.
+type target struct {
+	url, key, isolation string
+	client              *http.Client
+	process             *exec.Cmd
+}
+
+func (t *target) submit(p program) error {
+	body, err := json.Marshal(map[string]any{"language_id": p.language, "source_code": p.source})
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequest(http.MethodPost, t.url+"/submissions?wait=true", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Auth-Token", t.key)
+	response, err := t.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	var result struct {
+		Stdout *string
+		Status struct{ ID int }
+	}
+	if err := json.Unmarshal(text, &result); err != nil || result.Status.ID != 3 {
+		return fmt.Errorf("%s: %s", response.Status, text)
+	}
+	got := ""
+	if result.Stdout != nil {
+		got = *result.Stdout
+	}
+	if got != p.want {
+		return fmt.Errorf("it printed %q", got)
+	}
+	return nil
+}
+
+const secret = "benchmark-benchmark-benchmark"
+
+// startEngine starts the engine by itself.
+func startEngine(bin, dir string) (*target, error) {
+	return start(filepath.Join(bin, "judge0"), "/readyz", []string{
+		"DATA_DIR=" + filepath.Join(dir, "engine-alone"), "AUTHN_TOKEN=" + secret, "LOG_LEVEL=warn",
+	}, "PORT")
+}
+
+// startGateway starts the whole, without the web client.
+func startGateway(bin, dir string) (*target, error) {
+	return start(filepath.Join(bin, "sandgate"), "/readyz", []string{
+		"SANDGATE_DATA_DIR=" + filepath.Join(dir, "whole"), "SANDGATE_BOOTSTRAP_KEY=" + secret,
+	}, "SANDGATE_PORT")
+}
+
+func start(program, ready string, env []string, portName string) (*target, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	t := &target{url: "http://127.0.0.1:" + port, key: secret, client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	t.process = exec.Command(program)
+	t.process.Env = append(append(os.Environ(), env...), portName+"="+port)
+	t.process.Stderr = os.Stderr
+	stdout, err := t.process.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.process.Start(); err != nil {
+		return nil, err
+	}
+	isolation := make(chan string, 1)
+	go func() {
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			if name, value, ok := strings.Cut(strings.TrimSpace(lines.Text()), "  "); ok && name == "Isolation" {
+				isolation <- strings.TrimSpace(value)
+			}
+		}
+	}()
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		response, err := t.client.Get(t.url + ready)
+		if err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				break
+			}
+		}
+		if time.Now().After(deadline) {
+			t.stop()
+			return nil, errors.Join(fmt.Errorf("%s did not become ready", program), err)
+		}
+	}
+	select {
+	case t.isolation = <-isolation:
+	case <-time.After(time.Second):
+	}
+	return t, nil
+}
+
+func (t *target) stop() {
+	_ = t.process.Process.Signal(syscall.SIGTERM)
+	_ = t.process.Wait()
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+}
