@@ -104,7 +104,7 @@ func New(options Options) (*Sandbox, error) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	for range (cap(s.ready) + 3) / 4 {
+	for range (cap(s.ready) + 1) / 2 {
 		s.filling.Add(1)
 		go s.fill(ctx)
 	}
