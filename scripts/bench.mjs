@@ -1,15 +1,15 @@
 // npm run bench: builds everything and measures it; arguments go to the benchmark (-h tells them).
-import { join } from "node:path";
-import { bin, buildGo, checkMachine, install, run, step } from "./steps.mjs";
+import { join } from 'node:path';
+import { bin, buildGo, checkMachine, install, run, step } from './steps.mjs';
 
 await checkMachine();
 await install();
 await buildGo();
-const bench = join(bin, "bench");
-await step("Building the benchmark", () => run("go", ["build", "-o", bench, "./scripts/bench"]));
+const bench = join(bin, 'bench');
+await step('Building the benchmark', () => run('go', ['build', '-o', bench, './scripts/bench']));
 const { code } = await run(
   bench,
-  ["-bin", bin, "-json", join(bin, "bench.json"), ...process.argv.slice(2)],
+  ['-bin', bin, '-json', join(bin, 'bench.json'), ...process.argv.slice(2)],
   { show: true },
 );
 process.exit(code);

@@ -1,40 +1,42 @@
 // npm start: builds what has changed and runs the whole of Sandgate as one thing, until Ctrl-C.
-import { spawn } from "node:child_process";
-import { createServer } from "node:net";
-import { join } from "node:path";
-import { bin, buildGo, buildWeb, checkMachine, fail, install, webServer } from "./steps.mjs";
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { bin, buildGo, buildWeb, checkMachine, fail, install, webServer } from './steps.mjs';
 
-const port = process.env.SANDGATE_PORT || "8080";
-const webPort = process.env.SANDGATE_WEB_PORT || "3000";
+const port = process.env.SANDGATE_PORT || '8080';
+const webPort = process.env.SANDGATE_WEB_PORT || '3000';
 
 /** Tells of a taken port before minutes are spent on building. */
 function checkPort(number, name, what) {
   return new Promise((resolve) => {
     const server = createServer();
-    server.on("error", (error) => {
-      if (error.code === "EADDRINUSE")
-        fail(`Port ${number} is taken by another program; ${what} needs one. Set ${name} to a free port.`);
+    server.on('error', (error) => {
+      if (error.code === 'EADDRINUSE')
+        fail(
+          `Port ${number} is taken by another program; ${what} needs one. Set ${name} to a free port.`,
+        );
       resolve();
     });
-    server.listen({ port: Number(number), host: "127.0.0.1" }, () => server.close(resolve));
+    server.listen({ port: Number(number), host: '127.0.0.1' }, () => server.close(resolve));
   });
 }
 
 await checkMachine();
-await checkPort(port, "SANDGATE_PORT", "the gateway");
-await checkPort(webPort, "SANDGATE_WEB_PORT", "the web page");
-console.log("Sandgate: preparing");
+await checkPort(port, 'SANDGATE_PORT', 'the gateway');
+await checkPort(webPort, 'SANDGATE_WEB_PORT', 'the web page');
+console.log('Sandgate: preparing');
 await install();
 await buildGo();
 await buildWeb();
 
-const child = spawn(join(bin, "sandgate"), process.argv.slice(2), {
-  stdio: "inherit",
+const child = spawn(join(bin, 'sandgate'), process.argv.slice(2), {
+  stdio: 'inherit',
   env: { SANDGATE_WEB_SERVER: webServer, ...process.env },
 });
 // A terminal sends Ctrl-C to the program as well; it alone decides when it has ended.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-  process.on(signal, () => signal !== "SIGINT" && child.kill(signal));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
 }
-child.on("error", (error) => fail(`bin/sandgate can't be started: ${error.message}`));
-child.on("exit", (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
+child.on('error', (error) => fail(`bin/sandgate can't be started: ${error.message}`));
+child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));

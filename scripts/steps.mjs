@@ -1,12 +1,12 @@
 // What the other scripts share: paths, running a command quietly, and building what has changed.
-import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-export const bin = join(root, "bin");
+export const bin = join(root, 'bin');
 
 /** Ends with a sentence for the person at the terminal, without a stack trace. */
 export function fail(message) {
@@ -19,15 +19,15 @@ export function run(command, args, { cwd = root, env = {}, show = false } = {}) 
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd,
-      env: { ...process.env, NEXT_TELEMETRY_DISABLED: "1", ...env },
-      stdio: show ? "inherit" : ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NEXT_TELEMETRY_DISABLED: '1', ...env },
+      stdio: show ? 'inherit' : ['ignore', 'pipe', 'pipe'],
     });
-    let output = "";
+    let output = '';
     const keep = (chunk) => (output = (output + chunk).slice(-1_000_000));
-    child.stdout?.on("data", keep);
-    child.stderr?.on("data", keep);
-    child.on("error", (error) => resolve({ code: 127, output: String(error.message) }));
-    child.on("close", (code, signal) => resolve({ code: code ?? (signal ? 128 : 1), output }));
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+    child.on('error', (error) => resolve({ code: 127, output: String(error.message) }));
+    child.on('close', (code, signal) => resolve({ code: code ?? (signal ? 128 : 1), output }));
   });
 }
 
@@ -36,22 +36,23 @@ export async function step(title, work) {
   const began = Date.now();
   const terminal = process.stdout.isTTY;
   const seconds = () => `${Math.round((Date.now() - began) / 1000)} s`;
-  process.stdout.write(`  ${title} …${terminal ? "" : "\n"}`);
+  process.stdout.write(`  ${title} …${terminal ? '' : '\n'}`);
   const ticker = terminal
     ? setInterval(() => process.stdout.write(`\r  ${title} … ${seconds()}`), 1000)
     : undefined;
   const { code, output } = await work();
   clearInterval(ticker);
-  if (terminal) process.stdout.write(`\r  ${title}: ${code === 0 ? "done" : "failed"}, ${seconds()}\n`);
+  if (terminal)
+    process.stdout.write(`\r  ${title}: ${code === 0 ? 'done' : 'failed'}, ${seconds()}\n`);
   if (code !== 0) {
-    console.error(output.split("\n").slice(-40).join("\n"));
+    console.error(output.split('\n').slice(-40).join('\n'));
     fail(`${title}: failed (exit code ${code}). The lines above say why.`);
   }
 }
 
 /** A digest over the content of files and folders, to see whether something has changed. */
 export function digest(paths) {
-  const hash = createHash("sha256").update(process.version);
+  const hash = createHash('sha256').update(process.version);
   const visit = (path) => {
     if (!existsSync(path)) return;
     if (statSync(path).isDirectory()) {
@@ -61,72 +62,82 @@ export function digest(paths) {
     }
   };
   paths.forEach(visit);
-  return hash.digest("hex");
+  return hash.digest('hex');
 }
 
 /** Does work if the paths have changed since it last succeeded, or its result is missing. */
 async function whenChanged(name, paths, result, title, work) {
-  const stamp = join(bin, "stamps", name);
+  const stamp = join(bin, 'stamps', name);
   const now = digest(paths);
-  if (existsSync(result) && existsSync(stamp) && readFileSync(stamp, "utf8") === now) return;
+  if (existsSync(result) && existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return;
   await step(title, work);
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, now);
 }
 
-const npmInstall = (cwd) => run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd });
+const npmInstall = (cwd) =>
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd });
 
 /** Installs the packages of the web client and of the TypeScript toolchain. */
 export async function install() {
-  const web = join(root, "web");
+  const web = join(root, 'web');
   await whenChanged(
-    "web-packages",
-    [join(web, "package-lock.json")],
-    join(web, "node_modules"),
+    'web-packages',
+    [join(web, 'package-lock.json')],
+    join(web, 'node_modules'),
     "Installing the web client's packages",
     () => npmInstall(web),
   );
-  const typescript = join(root, "toolchains", "typescript");
+  const typescript = join(root, 'toolchains', 'typescript');
   await whenChanged(
-    "typescript",
-    [join(typescript, "package-lock.json")],
-    join(typescript, "node_modules"),
-    "Installing the TypeScript compiler",
+    'typescript',
+    [join(typescript, 'package-lock.json')],
+    join(typescript, 'node_modules'),
+    'Installing the TypeScript compiler',
     () => npmInstall(typescript),
   );
 }
 
 /** Builds the Go programs into bin/. Go itself sees what has changed. */
 export async function buildGo() {
-  const build = (args) => run("go", ["build", "-trimpath", ...args], { env: { CGO_ENABLED: "0" } });
-  await step("Building the gateway and the engine", async () => {
-    const programs = await build(["-o", `${bin}/`, "./cmd/..."]);
+  const build = (args) => run('go', ['build', '-trimpath', ...args], { env: { CGO_ENABLED: '0' } });
+  await step('Building the gateway and the engine', async () => {
+    const programs = await build(['-o', `${bin}/`, './cmd/...']);
     if (programs.code !== 0) return programs;
-    return build(["-ldflags=-s -w", "-o", join(bin, "sandbox-init"), "./judge0/sandbox/init"]);
+    return build(['-ldflags=-s -w', '-o', join(bin, 'sandbox-init'), './judge0/sandbox/init']);
   });
 }
 
-export const webServer = join(root, "web", ".next", "standalone", "server.js");
+export const webServer = join(root, 'web', '.next', 'standalone', 'server.js');
 
 /** Builds the web client for production. */
 export async function buildWeb() {
-  const web = join(root, "web");
-  const sources = ["src", "public", "scripts", "package-lock.json", "next.config.ts", "tsconfig.json"];
+  const web = join(root, 'web');
+  const sources = [
+    'src',
+    'public',
+    'scripts',
+    'package-lock.json',
+    'next.config.ts',
+    'tsconfig.json',
+  ];
   await whenChanged(
-    "web",
+    'web',
     sources.map((name) => join(web, name)),
     webServer,
-    "Building the web client",
-    () => run("npm", ["run", "build"], { cwd: web }),
+    'Building the web client',
+    () => run('npm', ['run', 'build'], { cwd: web }),
   );
 }
 
 /** Ends with advice where the machine lacks what everything needs. */
 export async function checkMachine() {
-  const [major, minor] = process.versions.node.split(".").map(Number);
-  if (process.platform !== "linux") fail("Sandgate's sandbox is made of Linux namespaces: it runs on Linux only.");
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (process.platform !== 'linux')
+    fail("Sandgate's sandbox is made of Linux namespaces: it runs on Linux only.");
   if (major < 20 || (major === 20 && minor < 9))
     fail(`Node ${process.versions.node} is too old: 20.9 or newer is needed.`);
-  const go = await run("go", ["version"]);
-  if (go.code !== 0) fail("Go is not installed: get 1.26 or newer from https://go.dev/dl and put it on the PATH.");
+  const go = await run('go', ['version']);
+  if (go.code !== 0)
+    fail('Go is not installed: get 1.26 or newer from https://go.dev/dl and put it on the PATH.');
 }

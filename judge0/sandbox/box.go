@@ -327,30 +327,32 @@ func (o *Outcome) readReport(report *os.File) error {
 	return nil
 }
 
+// mostOutput is what is read where files are not limited: a program can make a file seem endless.
+const mostOutput = 256 << 20
+
 // readOutput reads what a program wrote, from the start and no more than limit.
 func readOutput(f *os.File, limit int64) (string, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return "", fmt.Errorf("read the output: %w", err)
 	}
-	size := info.Size()
-	if limit > 0 {
-		size = min(size, limit)
+	if limit <= 0 {
+		limit = mostOutput
 	}
-	if size == 0 {
-		return "", nil
-	}
-	buffer := make([]byte, size)
-	n, err := f.ReadAt(buffer, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
+	size := min(info.Size(), limit)
+	var text strings.Builder
+	text.Grow(int(size))
+	if _, err := io.Copy(&text, io.NewSectionReader(f, 0, size)); err != nil {
 		return "", fmt.Errorf("read the output: %w", err)
 	}
-	return string(buffer[:n]), nil
+	return text.String(), nil
 }
 
 // resourceLimits are the limits of each process. With a control group they only back it up.
 func resourceLimits(l Limits, grouped bool) []rlimit.RLimit {
-	limits := []rlimit.RLimit{clamp(unix.RLIMIT_CORE, 0), clamp(unix.RLIMIT_NOFILE, openFiles)}
+	// A core dump of 1 byte is none at all. A limit of 0 is none on disk, but where the host hands
+	// core dumps to a program, it is started nevertheless, as root and outside the box.
+	limits := []rlimit.RLimit{clamp(unix.RLIMIT_CORE, 1), clamp(unix.RLIMIT_NOFILE, openFiles)}
 	if l.CPU > 0 {
 		seconds := uint64((l.CPU+l.CPUExtra+time.Second-1)/time.Second) + 1
 		limits = append(limits, clamp(unix.RLIMIT_CPU, seconds))

@@ -37,7 +37,8 @@ type cgroup interface {
 	destroy() error
 }
 
-// groupPrefix begins the names of our parent groups; what follows is the process id of the owner.
+// groupPrefix begins the names of our parent groups. The process id of the owner follows, and after a
+// "-" what tells this owner from an earlier one of the same process id.
 const groupPrefix = "sandgate-"
 
 // errNoCgroup is why runs are held by resource limits only.
@@ -62,7 +63,7 @@ func openCgroups(root string, rate bool) (cgroups, error) {
 		return nil, err
 	}
 	v1, v2 := findHierarchies(string(mountinfo), string(membership))
-	name := groupPrefix + strconv.Itoa(os.Getpid())
+	name := groupPrefix + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	if v1["memory"].mount != "" && v1["pids"].mount != "" && v1["cpuacct"].mount != "" {
 		return openV1(root, v1, name, rate)
 	}
@@ -124,7 +125,8 @@ func removeStale(dir string) {
 		return
 	}
 	for _, entry := range entries {
-		pid, err := strconv.Atoi(strings.TrimPrefix(entry.Name(), groupPrefix))
+		id, _, _ := strings.Cut(strings.TrimPrefix(entry.Name(), groupPrefix), "-")
+		pid, err := strconv.Atoi(id)
 		if !strings.HasPrefix(entry.Name(), groupPrefix) || err != nil || pid <= 0 || pid == os.Getpid() {
 			continue
 		}

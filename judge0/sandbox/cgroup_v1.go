@@ -83,8 +83,9 @@ type v1Cgroup struct {
 	dirs                           []string
 	adopted                        bool
 
-	cpuBefore   time.Duration
-	killsBefore int64
+	cpuBefore    time.Duration
+	memoryBefore int64 // in files that earlier runs of the box left
+	killsBefore  int64
 }
 
 func (g *v1Cgroup) adopt(init int) error {
@@ -103,7 +104,14 @@ func (g *v1Cgroup) join(pid int) error {
 }
 
 func (g *v1Cgroup) begin(l Limits) error {
-	if err := g.limitMemory(l.Memory); err != nil {
+	// The files of a compiler must not eat up what its program may use, and where they exceed it,
+	// the kernel refuses such a limit. (With version 2, each run has a group of its own.)
+	g.memoryBefore, _ = readKey(g.memory, "memory.stat", "shmem")
+	limit := l.Memory
+	if limit > 0 {
+		limit += g.memoryBefore
+	}
+	if err := g.limitMemory(limit); err != nil {
 		return fmt.Errorf("limit memory: %w", err)
 	}
 	if err := writeGroup(g.memory, "memory.max_usage_in_bytes", "0"); err != nil {
@@ -191,7 +199,8 @@ func (g *v1Cgroup) cpu() (time.Duration, error) {
 }
 
 func (g *v1Cgroup) memoryPeak() (int64, error) {
-	return readNumber(g.memory, "memory.max_usage_in_bytes")
+	n, err := readNumber(g.memory, "memory.max_usage_in_bytes")
+	return max(n-g.memoryBefore, 0), err
 }
 
 func (g *v1Cgroup) outOfMemory() (bool, error) {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/criyle/go-sandbox/container"
@@ -23,25 +24,34 @@ const (
 
 // root lists what is mounted in a box: /usr of the host, our own /etc, devices that lead nowhere,
 // and bounded folders in memory.
-func root(etc string, user int, folders []Folder) ([]mount.Mount, []container.SymbolicLink) {
+// below lists the places that are mounted below a folder.
+func root(etc string, user int, folders []Folder, below func(folder string) []string) ([]mount.Mount, []container.SymbolicLink) {
 	links := []container.SymbolicLink{
 		{LinkPath: "/dev/fd", Target: "/proc/self/fd"},
 		{LinkPath: "/dev/stdin", Target: "/proc/self/fd/0"},
 		{LinkPath: "/dev/stdout", Target: "/proc/self/fd/1"},
 		{LinkPath: "/dev/stderr", Target: "/proc/self/fd/2"},
 	}
-	b := mount.NewBuilder().WithBind("/usr", "usr", true)
+	b := mount.NewBuilder()
+	show := func(host, box string) {
+		b.WithBind(host, box, true)
+		// A folder is bound with all that is mounted below it, but read-only at its top alone.
+		for _, place := range below(host) {
+			b.WithBind(filepath.Join(host, place), filepath.Join(box, place), true)
+		}
+	}
+	show("/usr", "usr")
 	for _, name := range []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32"} {
 		target, err := os.Readlink("/" + name)
 		switch {
 		case err == nil: // merged into /usr, as in all current distributions
 			links = append(links, container.SymbolicLink{LinkPath: "/" + name, Target: target})
 		default:
-			b.WithBind("/"+name, name, true)
+			show("/"+name, name)
 		}
 	}
 	for _, folder := range folders {
-		b.WithBind(folder.Host, strings.TrimPrefix(folder.Box, "/"), true)
+		show(folder.Host, strings.TrimPrefix(folder.Box, "/"))
 	}
 	b.WithBind(etc, "etc", true)
 	for _, device := range []string{"null", "zero", "full", "random", "urandom"} {
@@ -53,6 +63,36 @@ func root(etc string, user int, folders []Folder) ([]mount.Mount, []container.Sy
 	b.WithTmpfs("dev/shm", owner+"mode=1777,"+sharedSize)
 	b.WithProc()
 	return b.FilterNotExist().Mounts, links
+}
+
+// mountsBelow reads what is mounted now. The function returned gives the places mounted below a
+// folder, relative to it and outer ones first.
+func mountsBelow() (func(folder string) []string, error) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+	var places []string
+	for _, line := range strings.Split(string(text), "\n") {
+		if fields := strings.Fields(line); len(fields) > 4 {
+			places = append(places, unescape.Replace(fields[4]))
+		}
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	return func(folder string) []string {
+		if resolved, err := filepath.EvalSymlinks(folder); err == nil {
+			folder = resolved
+		}
+		var found []string
+		for _, place := range places {
+			if inner, ok := strings.CutPrefix(place, strings.TrimSuffix(folder, "/")+"/"); ok && inner != "" {
+				found = append(found, inner)
+			}
+		}
+		return found
+	}, nil
 }
 
 // etcFromHost are the files and folders of /etc that toolchains need. None of them holds a secret,

@@ -35,6 +35,8 @@ type Options struct {
 	// RequireCgroup refuses to start on resource limits alone.
 	RequireCgroup bool
 	Logger        *slog.Logger
+
+	withoutCgroup bool // as on a host that gives none
 }
 
 // Folder shows a folder of the host in every box, read-only.
@@ -124,7 +126,11 @@ func (s *Sandbox) prepare(options Options) error {
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		return fmt.Errorf("make a folder for boxes: %w", err)
 	}
-	s.groups, err = openCgroups("/", options.CPURate)
+	if options.withoutCgroup {
+		err = errNoCgroup
+	} else {
+		s.groups, err = openCgroups("/", options.CPURate)
+	}
 	if err != nil {
 		if options.RequireCgroup {
 			return err
@@ -139,7 +145,11 @@ func (s *Sandbox) prepare(options Options) error {
 	if err := writeEtc(etc, boxUser()); err != nil {
 		return fmt.Errorf("write the configuration of boxes: %w", err)
 	}
-	mounts, links := root(etc, boxUser(), options.Folders)
+	below, err := mountsBelow()
+	if err != nil {
+		return fmt.Errorf("read what is mounted: %w", err)
+	}
+	mounts, links := root(etc, boxUser(), options.Folders, below)
 	s.builder = &container.Builder{
 		Root: s.dir, TmpRoot: "box-*", Mounts: mounts, SymbolicLinks: links,
 		WorkDir: Home, HostName: "sandbox", DomainName: "sandbox",
@@ -255,12 +265,11 @@ func (s *Sandbox) fill(ctx context.Context) {
 
 func (s *Sandbox) build() (*Box, error) {
 	box := &Box{sandbox: s}
+	var err error
 	if s.groups == nil {
-		var err error
-		box.env, err = s.builder.Build()
+		box.env, err = s.start()
 		return box, err
 	}
-	var err error
 	if box.group, err = s.groups.create("box-" + strconv.FormatUint(s.sequence.Add(1), 10)); err != nil {
 		return nil, err
 	}
@@ -269,7 +278,7 @@ func (s *Sandbox) build() (*Box, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	before := childrenOfThread()
-	if box.env, err = s.builder.Build(); err != nil {
+	if box.env, err = s.start(); err != nil {
 		return nil, errors.Join(err, box.group.destroy())
 	}
 	for pid := range childrenOfThread() {
@@ -283,6 +292,32 @@ func (s *Sandbox) build() (*Box, error) {
 		break
 	}
 	return box, nil
+}
+
+// start starts the first process of a box. It would take along the supplementary groups of a worker
+// that is root (nothing can take them away inside a user namespace), and programs could read what is
+// there for those groups. The groups of a process are those of the thread that starts it.
+func (s *Sandbox) start() (container.Environment, error) {
+	if os.Geteuid() != 0 {
+		return s.builder.Build()
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	groups, err := unix.Getgroups()
+	if err != nil {
+		return nil, fmt.Errorf("read the groups of the worker: %w", err)
+	}
+	if len(groups) == 0 {
+		return s.builder.Build()
+	}
+	if err := unix.Setgroups(nil); err != nil { // of this thread alone, other than syscall.Setgroups
+		return nil, fmt.Errorf("leave the groups of the worker: %w", err)
+	}
+	env, err := s.builder.Build()
+	if groupsErr := unix.Setgroups(groups); groupsErr != nil {
+		s.log.Warn("a thread stays without the groups of the worker", "error", groupsErr)
+	}
+	return env, err
 }
 
 // childrenOfThread lists the processes that the calling thread started, or nothing where the kernel

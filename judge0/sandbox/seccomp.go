@@ -14,12 +14,13 @@ import (
 // deniedCalls answer EPERM. They administer the machine, look into other processes, or open parts
 // of the kernel that a program of a contest or a course has no use for and that have had many holes.
 var deniedCalls = []string{
-	"unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr",
+	"unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "open_tree", "open_tree_attr", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr",
 	"ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", "process_madvise",
 	"keyctl", "add_key", "request_key",
 	"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "fanotify_init", "memfd_secret",
 	"open_by_handle_at", "name_to_handle_at", "quotactl", "acct", "swapon", "swapoff", "reboot", "syslog", "vhangup",
 	"init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load",
+	"sync", "syncfs", // they make everybody on the host wait for the disk
 	"settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname", "personality", "nfsservctl", "lookup_dcookie",
 }
 
@@ -33,8 +34,27 @@ var newNamespaces = []uint64{
 	unix.CLONE_NEWIPC, unix.CLONE_NEWUTS, unix.CLONE_NEWCGROUP, unix.CLONE_NEWTIME,
 }
 
+// newestCall is the last system call that this filter was written for. What a later kernel adds does
+// not exist for programs: a list of denials can't know what it does. The numbers from 424 on are the
+// same on all architectures.
+const newestCall = 467 // open_tree_attr, Linux 6.15
+
 // x32Bit marks the system calls of the x32 ABI, which share amd64's architecture but not its numbers.
 const x32Bit = 0x40000000
+
+// lastLimit is the highest number of a resource limit.
+const lastLimit = unix.RLIMIT_RTTIME
+
+func is(argument uint32, op bpf.Operation, value uint64) bpf.Condition {
+	return bpf.Condition{Argument: argument, Operation: op, Value: value}
+}
+
+// otherProtocols is a socket of the internet for anything but TCP and UDP.
+func otherProtocols(family uint64) bpf.NameWithConditions {
+	return bpf.NameWithConditions{Name: "socket", Conditions: []bpf.Condition{
+		is(0, bpf.Equal, family), is(2, bpf.NotEqual, 0), is(2, bpf.NotEqual, unix.IPPROTO_TCP), is(2, bpf.NotEqual, unix.IPPROTO_UDP),
+	}}
+}
 
 // systemCallFilter makes the filter that every program runs under.
 func systemCallFilter() (seccomp.Filter, error) {
@@ -51,13 +71,11 @@ func systemCallFilter() (seccomp.Filter, error) {
 	}
 	eperm := bpf.ActionErrno
 	enosys := bpf.ActionErrno | bpf.Action(unix.ENOSYS)
+	noProtocol := bpf.ActionErrno | bpf.Action(unix.EPROTONOSUPPORT)
 
 	var clones []bpf.NameWithConditions
 	for _, flag := range newNamespaces {
 		clones = append(clones, bpf.NameWithConditions{Name: "clone", Conditions: []bpf.Condition{{Argument: 0, Operation: bpf.BitsSet, Value: flag}}})
-	}
-	is := func(argument uint32, op bpf.Operation, value uint64) bpf.Condition {
-		return bpf.Condition{Argument: argument, Operation: op, Value: value}
 	}
 	policy := bpf.Policy{
 		DefaultAction: bpf.ActionAllow,
@@ -67,14 +85,26 @@ func systemCallFilter() (seccomp.Filter, error) {
 			// The flags of clone3 are behind a pointer, where no filter sees them. ENOSYS makes
 			// libraries fall back to clone; EPERM would break the creation of threads.
 			{Action: enosys, Names: []string{"clone3"}},
-			// Sockets: Unix and internet (which lead nowhere), and routing netlink, which Go and
-			// Node look at when they start. No vsock, packet, crypto and the like.
+			// Sockets: Unix, TCP and UDP (which lead nowhere), and routing netlink, which Go and
+			// Node look at when they start. No vsock, packet, crypto and the like: to ask for one is
+			// enough to make the kernel load a module.
 			{Action: eperm, NamesWithCondtions: []bpf.NameWithConditions{
 				{Name: "socket", Conditions: []bpf.Condition{
 					is(0, bpf.NotEqual, unix.AF_UNIX), is(0, bpf.NotEqual, unix.AF_INET),
 					is(0, bpf.NotEqual, unix.AF_INET6), is(0, bpf.NotEqual, unix.AF_NETLINK),
 				}},
 				{Name: "socket", Conditions: []bpf.Condition{is(0, bpf.Equal, unix.AF_NETLINK), is(2, bpf.NotEqual, unix.NETLINK_ROUTE)}},
+				{Name: "socketpair", Conditions: []bpf.Condition{is(0, bpf.NotEqual, unix.AF_UNIX)}},
+			}},
+			{Action: noProtocol, NamesWithCondtions: []bpf.NameWithConditions{otherProtocols(unix.AF_INET), otherProtocols(unix.AF_INET6)}},
+			// A limit of 0 for core dumps still starts a handler of core dumps, as root on the host;
+			// a limit of 1 does not (see resourceLimits), so it stays as it is. Numbers above the
+			// last are refused, since the kernel looks at the lower half of the argument only.
+			{Action: eperm, NamesWithCondtions: []bpf.NameWithConditions{
+				{Name: "setrlimit", Conditions: []bpf.Condition{is(0, bpf.Equal, unix.RLIMIT_CORE)}},
+				{Name: "setrlimit", Conditions: []bpf.Condition{is(0, bpf.GreaterThan, lastLimit)}},
+				{Name: "prlimit64", Conditions: []bpf.Condition{is(1, bpf.Equal, unix.RLIMIT_CORE), is(2, bpf.NotEqual, 0)}},
+				{Name: "prlimit64", Conditions: []bpf.Condition{is(1, bpf.GreaterThan, lastLimit)}},
 			}},
 		},
 	}
@@ -97,6 +127,11 @@ func systemCallFilter() (seccomp.Filter, error) {
 			kill,
 		)
 	}
+	guard = append(guard,
+		xbpf.LoadAbsolute{Off: 0, Size: 4},
+		xbpf.JumpIf{Cond: xbpf.JumpLessOrEqual, Val: newestCall, SkipTrue: 1},
+		xbpf.RetConstant{Val: uint32(enosys)},
+	)
 	filter, err := libseccomp.ExportBPF(append(guard, program...))
 	if err != nil {
 		return nil, fmt.Errorf("encode the system-call filter: %w", err)
