@@ -22,6 +22,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/sandgate/sandgate/judge0/conformance"
 	"github.com/sandgate/sandgate/judge0/sandboxtest"
 )
 
@@ -432,6 +433,24 @@ func TestKilledInTheMiddle(t *testing.T) {
 		t.Errorf("the engine knows %d submissions, %v", rows, err)
 	}
 	t.Logf("%d had ended before the kill, %d after it", len(before), count-len(before))
+}
+
+// The gateway answers as the recorded Judge0 did.
+func TestConformance(t *testing.T) {
+	// The key of the first start has all rights, and the recorded client had not: its submission
+	// outlived the attempt to delete it.
+	const outlived = "batch get unknown"
+	p := start(t, dataDir(t), nil, "SANDGATE_BOOTSTRAP_KEY="+key)
+	count, differences, err := conformance.Replay(p.url, map[string]string{"X-Auth-Token": key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range differences {
+		if d.Name != outlived {
+			t.Error(d)
+		}
+	}
+	t.Logf("%d of %d as recorded", count-len(differences), count)
 }
 
 // The live stream shows the states as they come.

@@ -79,6 +79,12 @@ func (b *Box) Write(name, text string, mode os.FileMode) error {
 	if !strings.HasPrefix(name, "/") {
 		name = Home + "/" + name
 	}
+	// A process that is started meanwhile holds the open file too for a moment, and what is open for
+	// writing can't be executed ("text file busy").
+	if mode&0o111 != 0 {
+		b.sandbox.starting.Lock()
+		defer b.sandbox.starting.Unlock()
+	}
 	opened, err := b.env.Open([]container.OpenCmd{{Path: name, Flag: os.O_WRONLY | os.O_CREATE | os.O_TRUNC, Perm: mode, MkdirAll: true}})
 	if err != nil {
 		return fmt.Errorf("write %s into the box: %w", name, err)
@@ -328,7 +334,7 @@ func (o *Outcome) readReport(report *os.File) error {
 }
 
 // mostOutput is what is read where files are not limited: a program can make a file seem endless.
-const mostOutput = 256 << 20
+const mostOutput = 64 << 20
 
 // readOutput reads what a program wrote, from the start and no more than limit.
 func readOutput(f *os.File, limit int64) (string, error) {

@@ -111,7 +111,9 @@ func findHierarchies(mountinfo, membership string) (v1 map[string]hierarchy, v2 
 			}
 		case "cgroup":
 			for _, controller := range strings.Split(super[2], ",") {
-				v1[controller] = hierarchy{mount, below(own[controller])}
+				if _, known := v1[controller]; !known { // later ones belong to other roots, such as a chroot's
+					v1[controller] = hierarchy{mount, below(own[controller])}
+				}
 			}
 		}
 	}

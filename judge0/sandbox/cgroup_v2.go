@@ -47,7 +47,7 @@ func openV2(root string, tree hierarchy, name string) (*v2Cgroups, error) {
 		return nil, fmt.Errorf("%w: %w", errNoCgroup, err)
 	}
 	if err := enable(dir, string(available)); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoCgroup, err)
+		return nil, fmt.Errorf("%w: %w", errNoCgroup, errors.Join(err, removeGroup(dir)))
 	}
 	return &v2Cgroups{parent: dir}, nil
 }

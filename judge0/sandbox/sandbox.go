@@ -70,6 +70,7 @@ type Sandbox struct {
 	reason  string
 	log     *slog.Logger
 
+	starting sync.RWMutex // held for reading while the process of a box starts
 	sequence atomic.Uint64
 	ready    chan *Box
 	buildErr atomic.Pointer[error]
@@ -149,9 +150,13 @@ func (s *Sandbox) prepare(options Options) error {
 	if err != nil {
 		return fmt.Errorf("read what is mounted: %w", err)
 	}
+	if err := os.Mkdir(filepath.Join(s.dir, "root"), 0o755); err != nil {
+		return fmt.Errorf("make a folder for boxes: %w", err)
+	}
 	mounts, links := root(etc, boxUser(), options.Folders, below)
 	s.builder = &container.Builder{
-		Root: s.dir, TmpRoot: "box-*", Mounts: mounts, SymbolicLinks: links,
+		// One empty folder serves all boxes: each mounts its root over it where only it can see.
+		Root: filepath.Join(s.dir, "root"), Mounts: mounts, SymbolicLinks: links,
 		WorkDir: Home, HostName: "sandbox", DomainName: "sandbox",
 		ExecFile: options.Init, ContainerUID: programUser, ContainerGID: programUser,
 		CloneFlags: forkexec.UnshareFlags,
@@ -298,6 +303,8 @@ func (s *Sandbox) build() (*Box, error) {
 // that is root (nothing can take them away inside a user namespace), and programs could read what is
 // there for those groups. The groups of a process are those of the thread that starts it.
 func (s *Sandbox) start() (container.Environment, error) {
+	s.starting.RLock()
+	defer s.starting.RUnlock()
 	if os.Geteuid() != 0 {
 		return s.builder.Build()
 	}

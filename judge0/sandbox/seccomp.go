@@ -71,12 +71,13 @@ func systemCallFilter() (seccomp.Filter, error) {
 	}
 	eperm := bpf.ActionErrno
 	enosys := bpf.ActionErrno | bpf.Action(unix.ENOSYS)
-	noProtocol := bpf.ActionErrno | bpf.Action(unix.EPROTONOSUPPORT)
 
 	var clones []bpf.NameWithConditions
 	for _, flag := range newNamespaces {
 		clones = append(clones, bpf.NameWithConditions{Name: "clone", Conditions: []bpf.Condition{{Argument: 0, Operation: bpf.BitsSet, Value: flag}}})
 	}
+	// A call with conditions must be in one group alone: after them the library's program compares
+	// an argument, and no longer the number of the call, with the calls of the groups that follow.
 	policy := bpf.Policy{
 		DefaultAction: bpf.ActionAllow,
 		Syscalls: []bpf.SyscallGroup{
@@ -94,9 +95,9 @@ func systemCallFilter() (seccomp.Filter, error) {
 					is(0, bpf.NotEqual, unix.AF_INET6), is(0, bpf.NotEqual, unix.AF_NETLINK),
 				}},
 				{Name: "socket", Conditions: []bpf.Condition{is(0, bpf.Equal, unix.AF_NETLINK), is(2, bpf.NotEqual, unix.NETLINK_ROUTE)}},
+				otherProtocols(unix.AF_INET), otherProtocols(unix.AF_INET6),
 				{Name: "socketpair", Conditions: []bpf.Condition{is(0, bpf.NotEqual, unix.AF_UNIX)}},
 			}},
-			{Action: noProtocol, NamesWithCondtions: []bpf.NameWithConditions{otherProtocols(unix.AF_INET), otherProtocols(unix.AF_INET6)}},
 			// A limit of 0 for core dumps still starts a handler of core dumps, as root on the host;
 			// a limit of 1 does not (see resourceLimits), so it stays as it is. Numbers above the
 			// last are refused, since the kernel looks at the lower half of the argument only.
