@@ -106,6 +106,7 @@ func (e *scriptedEngine) routes() http.Handler {
 	mux.HandleFunc("POST /submissions", e.create)
 	mux.HandleFunc("POST /submissions/batch", e.create)
 	mux.HandleFunc("GET /submissions/batch", e.results)
+	mux.HandleFunc("GET /submissions/{token}", e.result)
 	mux.HandleFunc("GET /languages/all", func(w http.ResponseWriter, _ *http.Request) {
 		var list []api.Language
 		for _, l := range scriptedLanguages {
@@ -218,7 +219,24 @@ func (e *scriptedEngine) create(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (e *scriptedEngine) result(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.subs[r.PathValue("token")]
+	if s == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	fields, _ := api.ParseFields(r.URL.Query().Get("fields"))
+	body, _ := s.Render(fields, true, api.Language{})
+	answer(w, 200, body)
+}
+
 func (e *scriptedEngine) results(w http.ResponseWriter, r *http.Request) {
+	if !e.config.EnableBatchedSubmissions {
+		answer(w, 400, map[string]string{"error": "batched submissions are not allowed"})
+		return
+	}
 	list := []any{}
 	e.mu.Lock()
 	defer e.mu.Unlock()

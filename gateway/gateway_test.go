@@ -350,6 +350,18 @@ func TestQuietSubmissionsAreAskedAfter(t *testing.T) {
 	b.awaitStatus(token, api.Accepted)
 }
 
+func TestQuietSubmissionsAreAskedAfterWithoutBatches(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	b.engine.config.EnableBatchedSubmissions = false
+	tuned := b.bounds
+	b.bounds = func(o *dispatch.Options) { tuned(o); o.Grace = 5 * time.Millisecond }
+	b.start()
+	token := b.submit("x")
+	b.engine.finish(<-b.engine.took)
+	b.awaitStatus(token, api.Accepted)
+}
+
 func TestCallThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	b := prepare(t)

@@ -11,7 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -27,13 +29,21 @@ type webClient struct {
 
 func startWeb(script, host string, port int, gateway, key string, log *slog.Logger) *webClient {
 	w := &webClient{host: host, port: port, client: http.Client{Timeout: 2 * time.Second}, end: make(chan struct{}), ended: make(chan struct{})}
-	env := append(os.Environ(),
+	env := append(withoutSecrets(os.Environ()),
 		"NODE_ENV=production", "NEXT_TELEMETRY_DISABLED=1",
 		"HOSTNAME="+host, "PORT="+strconv.Itoa(port),
 		"SANDGATE_URL="+gateway, "SANDGATE_API_KEY="+key,
 	)
 	go w.keep(script, env, log)
 	return w
+}
+
+// withoutSecrets leaves out of an environment what is the gateway's and the engine's alone.
+func withoutSecrets(environment []string) []string {
+	return slices.DeleteFunc(environment, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains([]string{"SANDGATE_BOOTSTRAP_KEY", "SANDGATE_ENGINE_TOKEN", "AUTHN_TOKEN", "AUTHZ_TOKEN"}, name)
+	})
 }
 
 // keep runs the child until stop, with a pause that grows while it fails at once.

@@ -3,7 +3,8 @@
 // It promises that every stored submission ends, whatever fails in between: what the pool can't
 // take waits, in order; what went quiet is asked after; what the pool has lost is forwarded again;
 // what a stopped gateway left unfinished is taken up at the next start. A result is recorded once,
-// by the store's compare-and-set, and announced after it is recorded. The pool may run a program
+// by the store's compare-and-set, and announced after it is recorded. What the pool breaks on time
+// and again, while it takes others, ends as Internal Error and holds nobody up. The pool may run a program
 // twice where a call broke off halfway and the engine does not honour idempotency keys.
 //
 // Checking and storing submissions is left to package submission, delivering results to clients to
@@ -119,6 +120,7 @@ type Dispatcher struct {
 	batchCap int               // how many to hand over at once; less after the pool was full
 	failures int               // calls that failed since the last that went well
 	resume   time.Time         // no call before that while failures > 0
+	took     int               // calls that went well
 	probing  bool              // one forwarder tries whether the pool is back
 	pending  map[string]string // engine tokens to store, by token
 	suspects map[string]bool   // what the last sweep found and memory lacked
@@ -139,6 +141,9 @@ type entry struct {
 	engineToken string
 	due         time.Time // when the pool is asked, or gets it again
 	begun       time.Time // since when it is Processing
+	alone       bool      // it goes out alone: a call that it was part of broke off
+	broken      int       // calls that broke off with it alone, while the pool took others
+	tookThen    int       // took, when the last of them did
 	stuck       int       // times that it was Processing for longer than it can be
 }
 
@@ -323,7 +328,7 @@ func (d *Dispatcher) take() (batch []*entry, pause time.Duration) {
 	}
 	for bytes := 0; len(d.queue) > 0 && len(batch) < min(most, d.batchCap); {
 		next := d.queue[0]
-		if bytes += next.held; len(batch) > 0 && bytes > d.BatchBytes {
+		if bytes += next.held; len(batch) > 0 && (bytes > d.BatchBytes || next.alone || batch[0].alone) {
 			break
 		}
 		heap.Pop(&d.queue)
@@ -380,7 +385,7 @@ func (d *Dispatcher) forward(ctx context.Context, batch []*entry) {
 	handovers, batch, err := d.handovers(ctx, batch)
 	if err != nil {
 		d.Log.Error("submissions could not be read from the store", "count", len(batch), "error", err)
-		d.failed(batch, nil, err)
+		d.failed(ctx, batch, nil, err)
 		return
 	}
 	if len(batch) == 0 {
@@ -402,7 +407,7 @@ func (d *Dispatcher) forward(ctx context.Context, batch []*entry) {
 		refused := []submission.Receipt{{Refused: err.Error()}}
 		d.taken(ctx, batch, handovers, refused)
 	default:
-		d.failed(batch, handovers, err)
+		d.failed(ctx, batch, handovers, err)
 	}
 }
 
@@ -458,8 +463,9 @@ func (d *Dispatcher) taken(ctx context.Context, batch []*entry, handovers []subm
 	now := d.Now()
 	var refused []int
 	d.mu.Lock()
+	d.took++
 	for i, e := range batch {
-		e.flight = false
+		e.flight, e.alone = false, false
 		if e.gone {
 			continue // its result was faster than the answer
 		}
@@ -509,9 +515,13 @@ func (d *Dispatcher) recovered() {
 	}
 }
 
-// failed puts a batch back that the pool did not take, or has it repeated later if the pool may
-// have taken it, and slows down.
-func (d *Dispatcher) failed(batch []*entry, handovers []submission.Handover, err error) {
+// brokenMost is how many calls may break off with one submission, while the pool takes others,
+// before it ends as Internal Error.
+const brokenMost = 5
+
+// failed puts a batch back that the pool did not take, or has it repeated later, one by one, if the
+// pool may have taken it, and slows down.
+func (d *Dispatcher) failed(ctx context.Context, batch []*entry, handovers []submission.Handover, err error) {
 	full, unsure := errors.Is(err, submission.ErrPoolFull), errors.Is(err, submission.ErrPoolUnsure)
 	outcome := "down"
 	switch {
@@ -522,14 +532,22 @@ func (d *Dispatcher) failed(batch []*entry, handovers []submission.Handover, err
 	}
 	d.Observer.Dispatched(outcome, len(batch))
 	now := d.Now()
+	hopeless := -1
 	d.mu.Lock()
-	for _, e := range batch {
+	for i, e := range batch {
 		e.flight = false
 		switch {
 		case e.gone:
 		case unsure:
 			d.settle(e)
 			e.state, e.due = submission.Forwarded, now.Add(d.UnsureGrace)
+			if e.alone && d.took > e.tookThen {
+				e.broken++
+			}
+			if e.broken >= brokenMost {
+				hopeless = i
+			}
+			e.alone, e.tookThen = true, d.took
 		default:
 			d.push(e)
 		}
@@ -543,6 +561,13 @@ func (d *Dispatcher) failed(batch []*entry, handovers []submission.Handover, err
 	}
 	d.resume = now.Add(d.backoff(full))
 	d.mu.Unlock()
+	if hopeless >= 0 {
+		e := batch[hopeless]
+		d.Log.Warn("the engine breaks on a submission", "token", e.token, "error", err)
+		if _, err := d.finish(ctx, handovers[hopeless].Failed("the engine failed every time that it was given this submission", now)); err != nil {
+			d.Log.Error("a result could not be stored", "token", e.token, "error", err)
+		}
+	}
 	if first && !full {
 		d.Log.Warn("the engine does not take submissions; they wait", "error", err)
 	}

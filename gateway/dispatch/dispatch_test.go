@@ -23,6 +23,7 @@ type script struct {
 	mu      sync.Mutex
 	create  func([]submission.Handover) ([]submission.Receipt, error)
 	answers map[string]*api.Answer
+	untold  string     // an engine token that no answer may have in it
 	calls   [][]string // the tokens of each call
 }
 
@@ -52,6 +53,9 @@ func (s *script) Results(_ context.Context, tokens []string) ([]*api.Answer, err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var answers []*api.Answer
+	if slices.Contains(tokens, s.untold) {
+		return nil, submission.ErrPoolDown
+	}
 	for _, token := range tokens {
 		answers = append(answers, s.answers[token])
 	}
@@ -273,6 +277,73 @@ func TestAStuckSubmissionIsRunAgainAndEndsAtLast(t *testing.T) {
 	}
 	if len(b.calls) != stuckMost || b.ended[0].Status != api.InternalError {
 		t.Errorf("%d calls, ended as %d", len(b.calls), b.ended[0].Status)
+	}
+}
+
+func TestOneThatBreaksTheEngineHoldsNobodyUpAndEnds(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	healthy := true
+	b.create = func(batch []submission.Handover) ([]submission.Receipt, error) {
+		if !healthy || slices.ContainsFunc(batch, func(h submission.Handover) bool { return h.Token == "t003" }) {
+			return nil, submission.ErrPoolUnsure
+		}
+		for _, h := range batch {
+			b.answers["engine-"+h.Token] = &api.Answer{Result: api.Result{Status: api.InQueue}}
+		}
+		return take(batch), nil
+	}
+	round := func() {
+		b.pass(11 * time.Second)
+		b.reconcile(t)
+		for range 30 { // as often as forwarders that pause after a failure
+			b.step(t)
+			b.pass(time.Second)
+		}
+	}
+	b.dispatch(t, tokens(20)...)
+	b.step(t)
+	round()
+	for token, e := range b.entries {
+		if (e.engineToken == "") != (token == "t003") {
+			t.Errorf("%s has the engine's token %q", token, e.engineToken)
+		}
+	}
+	healthy = false
+	for range 2 * brokenMost {
+		round()
+	}
+	if len(b.ended) != 0 {
+		t.Fatalf("%d ended while the engine took nothing at all", len(b.ended))
+	}
+	healthy = true
+	for i := range brokenMost + 1 {
+		b.dispatch(t, fmt.Sprintf("later-%d", i))
+		round()
+	}
+	if len(b.ended) != 1 || b.ended[0].Token != "t003" || b.ended[0].Status != api.InternalError {
+		t.Errorf("ended: %v", b.ended)
+	}
+}
+
+func TestOneThatCantBeToldDoesNotHideTheOthers(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	const n = 60
+	b.dispatch(t, tokens(n)...)
+	b.step(t)
+	for _, token := range tokens(n) {
+		b.answers["engine-"+token] = &api.Answer{Result: api.Result{Status: api.Accepted}, Complete: true}
+	}
+	b.untold = "engine-" + tokens(n)[7]
+	b.pass(11 * time.Second)
+	if err := b.Reconcile(t.Context()); !errors.Is(err, submission.ErrPoolDown) {
+		t.Errorf("got %v", err)
+	}
+	b.pass(time.Second)
+	b.reconcile(t)
+	if len(b.ended) != n-1 {
+		t.Errorf("%d of %d ended", len(b.ended), n-1)
 	}
 }
 

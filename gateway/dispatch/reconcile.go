@@ -128,14 +128,26 @@ func (d *Dispatcher) quietOnes() []inquiry {
 }
 
 func (d *Dispatcher) ask(ctx context.Context, quiet []inquiry) error {
-	call, cancel := context.WithTimeout(ctx, d.CallTimeout)
-	defer cancel()
 	engineTokens := make([]string, len(quiet))
 	for i, q := range quiet {
 		engineTokens[i] = q.asked
 	}
+	call, cancel := context.WithTimeout(ctx, d.CallTimeout)
 	answers, err := d.Engine.Results(call, engineTokens)
-	if err != nil {
+	cancel()
+	switch {
+	case err != nil && len(quiet) > 1:
+		// One of them may be what can't be told: it must not hide the others.
+		for i := range quiet {
+			if err := d.ask(ctx, quiet[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case err != nil:
+		d.mu.Lock()
+		quiet[0].due = d.Now().Add(d.Grace) // the next round asks after others first
+		d.mu.Unlock()
 		return err
 	}
 	var faults []error

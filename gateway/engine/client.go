@@ -238,8 +238,13 @@ func bare(err error) error {
 	return err
 }
 
-// Results asks how submissions went, with all fields.
+// Results asks how submissions went, with all fields. It asks after one without a batch: a pool may
+// have batches switched off.
 func (c *Client) Results(ctx context.Context, engineTokens []string) ([]*api.Answer, error) {
+	if len(engineTokens) == 1 {
+		result, err := c.result(ctx, engineTokens[0])
+		return []*api.Answer{result}, err
+	}
 	var answer struct {
 		Submissions []json.RawMessage `json:"submissions"`
 	}
@@ -262,6 +267,26 @@ func (c *Client) Results(ctx context.Context, engineTokens []string) ([]*api.Ans
 		results[i] = &result
 	}
 	return results, nil
+}
+
+// result gives nil for a token that the pool does not know.
+func (c *Client) result(ctx context.Context, engineToken string) (*api.Answer, error) {
+	const path = "/submissions/{token}"
+	response, err := c.http.R().SetContext(ctx).SetPathParam("token", engineToken).
+		SetQueryParams(map[string]string{"base64_encoded": "true", "fields": "*"}).Get(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: GET %s: %w", submission.ErrPoolDown, path, bare(err))
+	case response.StatusCode() == http.StatusNotFound:
+		return nil, nil
+	case response.StatusCode() != http.StatusOK:
+		return nil, fmt.Errorf("%w: GET %s: status %d", submission.ErrPoolDown, path, response.StatusCode())
+	}
+	answer, err := api.ParseAnswer(response.Body())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", submission.ErrPoolDown, err)
+	}
+	return &answer, nil
 }
 
 func (c *Client) getJSON(ctx context.Context, path string, query map[string]string, to any) error {

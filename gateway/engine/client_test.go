@@ -129,6 +129,28 @@ func TestReadsAreRepeated(t *testing.T) {
 	}
 }
 
+func TestOneIsAskedAfterWithoutABatch(t *testing.T) {
+	t.Parallel()
+	c := client(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/submissions/batch": // where they are switched off
+			w.WriteHeader(http.StatusBadRequest)
+		case "/submissions/a":
+			fmt.Fprint(w, `{"token":"a","status":{"id":3},"stdout":"eA==\n","exit_code":0}`)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	results, err := c.Results(context.Background(), []string{"a"})
+	if err != nil || results[0] == nil || *results[0].Stdout != "x" || !results[0].Complete {
+		t.Errorf("got %+v, %v", results, err)
+	}
+	results, err = c.Results(context.Background(), []string{"b"})
+	if err != nil || results[0] != nil {
+		t.Errorf("got %+v, %v", results, err)
+	}
+}
+
 func TestConfigInfoKeepsDefaults(t *testing.T) {
 	t.Parallel()
 	c := client(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"max_cpu_time_limit":30.0,"unknown":1}`) })

@@ -47,7 +47,7 @@ func answerErrors(log *slog.Logger) gin.HandlerFunc {
 			if fault.Code == submission.Unavailable {
 				level = slog.LevelWarn
 			}
-			log.Log(c, level, "a request failed", "route", c.FullPath(), "token", c.Param("token"), "request", c.GetString(requestIDHeader), "error", last.Err)
+			log.Log(c, level, "a request failed", "route", c.FullPath(), "token", token(c), "request", c.GetString(requestIDHeader), "error", last.Err)
 		}
 		if c.Writer.Written() {
 			return

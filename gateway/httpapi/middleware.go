@@ -43,7 +43,7 @@ func observe(metrics Recorder, log *slog.Logger, now func() time.Time) gin.Handl
 			metrics.End(method(c.Request.Method), route, c.Writer.Status(), took)
 			if log.Enabled(c, slog.LevelInfo) {
 				log.LogAttrs(c, slog.LevelInfo, "request", slog.String("method", c.Request.Method), slog.String("route", route),
-					slog.String("token", c.Param("token")), slog.Int("status", c.Writer.Status()), slog.Duration("took", took), slog.String("request", id))
+					slog.String("token", token(c)), slog.Int("status", c.Writer.Status()), slog.Duration("took", took), slog.String("request", id))
 			}
 		}()
 		c.Next()
@@ -57,6 +57,14 @@ func method(name string) string {
 		return name
 	}
 	return "other"
+}
+
+// token is the submission's token in the path, as logs show it: nothing that a client made up.
+func token(c *gin.Context) string {
+	if token := c.Param("token"); plainID(token) {
+		return token
+	}
+	return ""
 }
 
 func plainID(id string) bool {

@@ -60,10 +60,12 @@ func (o *operations) readyz(c *gin.Context) {
 func (o *operations) probe(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if now := o.now(); o.probed.IsZero() || o.outcome != nil || now.Sub(o.probed) >= keepReady {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	if o.probed.IsZero() || o.now().Sub(o.probed) >= keepReady {
+		// The outcome is for others too, whether or not this client stays.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
-		o.probed, o.outcome = now, o.ready(ctx)
+		o.outcome = o.ready(ctx)
+		o.probed = o.now() // the end, so that those who waited meanwhile take it
 	}
 	return o.outcome
 }

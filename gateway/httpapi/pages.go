@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,14 +18,23 @@ import (
 // way to load the pool.
 const keepPage = 2 * time.Second
 
+// While the pool is slow, so many clients wait for its pages, for so long; more are refused.
+const (
+	pagesAtOnce = 16
+	pageTime    = 10 * time.Second
+)
+
 // pages passes the pool's read-only pages on.
 type pages struct {
 	pool Pool
 	now  func() time.Time
+	busy chan struct{} // of length pagesAtOnce
 
 	mu   sync.Mutex
 	kept map[string]keptPage
 }
+
+var errNoPage = &submission.Error{Code: submission.Unavailable, Message: "the engine does not answer this now", RetryAfter: 5 * time.Second}
 
 type keptPage struct {
 	page engine.Page
@@ -50,7 +60,7 @@ func (p *pages) language(c *gin.Context) {
 }
 
 func (p *pages) answer(c *gin.Context, path, query string) {
-	page, err := p.page(c, path, query)
+	page, err := p.page(c.Request.Context(), path, query)
 	if err != nil {
 		_ = c.Error(err)
 		return
@@ -58,7 +68,7 @@ func (p *pages) answer(c *gin.Context, path, query string) {
 	c.Data(page.Status, page.ContentType, page.Body)
 }
 
-func (p *pages) page(c *gin.Context, path, query string) (engine.Page, error) {
+func (p *pages) page(ctx context.Context, path, query string) (engine.Page, error) {
 	now := p.now()
 	p.mu.Lock()
 	kept, ok := p.kept[path]
@@ -66,13 +76,21 @@ func (p *pages) page(c *gin.Context, path, query string) (engine.Page, error) {
 	if ok && query == "" && now.Sub(kept.at) < keepPage {
 		return kept.page, nil
 	}
-	page, err := p.pool.Page(c.Request.Context(), path, query)
+	select {
+	case p.busy <- struct{}{}:
+		defer func() { <-p.busy }()
+	default:
+		return engine.Page{}, errNoPage
+	}
+	ctx, cancel := context.WithTimeout(ctx, pageTime)
+	defer cancel()
+	page, err := p.pool.Page(ctx, path, query)
 	if err != nil {
 		return page, err
 	}
 	if page.Status != http.StatusOK && page.Status != http.StatusNotFound {
 		// What the engine has against the gateway is not the client's affair.
-		return page, &submission.Error{Code: submission.Unavailable, Message: "the engine does not answer this now", RetryAfter: 5 * time.Second}
+		return page, errNoPage
 	}
 	if page.ContentType == "" || strings.HasPrefix(page.ContentType, "text/html") {
 		page.ContentType = "text/plain; charset=utf-8"

@@ -85,7 +85,7 @@ func New(o Options) http.Handler {
 	read, submit, remove, admin := door.needs(auth.Read), door.needs(auth.Submit), door.needs(auth.Delete), door.needs(auth.Admin)
 	known := door.needs("")
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
-	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}}
+	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
 	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 

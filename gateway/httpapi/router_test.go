@@ -1,20 +1,29 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/engine"
 	"github.com/sandgate/sandgate/gateway/metrics"
 	"github.com/sandgate/sandgate/gateway/store/sqlite"
+	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/judge0/api"
 )
 
 // openRoutes need no key: Judge0's read-only information, health, and what the engine calls, which
@@ -140,6 +149,170 @@ func TestMetaOf(t *testing.T) {
 		if meta.TotalPages != tc.pages || or0(meta.NextPage) != tc.next || or0(meta.PrevPage) != tc.previous {
 			t.Errorf("%+v: got %+v", tc, meta)
 		}
+	}
+}
+
+// anything answers for what is behind the handlers.
+type anything struct{ Submissions }
+
+func (anything) Authenticate(*http.Request) (auth.Account, error) {
+	return auth.Account{ID: "a", Scopes: auth.AllScopes()}, nil
+}
+
+func (anything) Pool() (submission.Pool, error) {
+	return submission.Pool{Config: api.DefaultConfig(), Languages: api.NewLanguages([]api.Language{{ID: 71, Name: "Python (3.11.2)", RunCmd: "python3"}})}, nil
+}
+
+func (a anything) Create(_ context.Context, account string, request submission.Request) (*submission.Submission, error) {
+	pool, _ := a.Pool()
+	sub, faults := api.NewSubmission(request.Params, request.Base64, pool.Config, pool.Languages)
+	if faults != nil {
+		return nil, &submission.Error{Code: submission.Invalid, Fields: faults}
+	}
+	return &submission.Submission{Submission: *sub, Account: account}, nil
+}
+
+func (a anything) Run(ctx context.Context, account string, request submission.Request) (*submission.Submission, error) {
+	return a.Create(ctx, account, request)
+}
+
+func (a anything) CreateMany(ctx context.Context, account string, requests []submission.Request) ([]submission.Created, error) {
+	created := make([]submission.Created, len(requests))
+	for i, request := range requests {
+		var err error
+		if created[i].Submission, err = a.Create(ctx, account, request); err != nil {
+			created[i].Errors = err.(*submission.Error).Fields
+		}
+	}
+	return created, nil
+}
+
+func (anything) Get(_ context.Context, _, token string) (*submission.Submission, error) {
+	return &submission.Submission{Submission: api.Submission{Token: token, Result: api.Result{Stdout: &token}}}, nil
+}
+
+func (a anything) GetMany(_ context.Context, _ string, tokens []string) ([]*submission.Submission, error) {
+	return make([]*submission.Submission, len(tokens)), nil
+}
+
+func (anything) List(_ context.Context, _ string, page, perPage int) ([]*submission.Submission, int, error) {
+	if page < 1 || page > 1_000_000 || perPage < 1 || perPage > perPageMost {
+		return nil, 0, fmt.Errorf("page %d of %d", page, perPage)
+	}
+	return nil, page, nil
+}
+
+func (anything) Verify(token, mac string) bool                  { return token == mac }
+func (anything) Callback(context.Context, string, []byte) error { return nil }
+func (anything) Page(context.Context, string, string) (engine.Page, error) {
+	return engine.Page{Status: 200}, nil
+}
+
+func FuzzRequest(f *testing.F) {
+	var a anything
+	handler := New(Options{
+		Submissions: a, Keys: a, Catalogue: a, Pool: a, Callbacks: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
+		Ready: func(context.Context) error { return nil },
+	})
+	const good = `{"source_code":"print(1)","language_id":71}`
+	f.Add("POST", "/submissions", "wait=true&fields=*", "application/json", []byte(good))
+	f.Add("POST", "/submissions/batch", "base64_encoded=true", "application/json", []byte(`{"submissions":[`+good+`,[],7,null]}`))
+	f.Add("POST", "/submissions/", "source_code=%FF&language_id=71&stdin[]=1", "application/x-www-form-urlencoded", []byte("a=%zz;b"))
+	f.Add("POST", "/submissions", "", "multipart/form-data; boundary=x", []byte("--x\r\nContent-Disposition: form-data; name=\"source_code\"\r\n\r\nx\r\n--x--"))
+	f.Add("POST", "/api/v1/run", "", "application/json", []byte(`{"code":"print(1)","language":"python","limits":{"cpuTime":1e999},"x":[]}`))
+	f.Add("GET", "/submissions", "page=-99999999999999999999&per_page=1e9", "", []byte{})
+	f.Add("GET", "/submissions/batch", "tokens=a,,%00,%FF&fields=token,*", "", []byte{})
+	f.Add("GET", "/submissions/\xff\x00", "base64_encoded=false", "", []byte{})
+	f.Add("PUT", "/internal/callbacks/a/a", "", "", []byte("{"))
+	f.Fuzz(func(t *testing.T, method, path, query, kind string, body []byte) {
+		if strings.HasSuffix(path, "/events") {
+			return // needs a connection
+		}
+		r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
+		r.Method, r.URL = method, &url.URL{Path: "/" + strings.TrimPrefix(path, "/"), RawQuery: query}
+		r.Header.Set("Content-Type", kind)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code >= 500 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+func TestPagesOfASlowPoolAreBounded(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	var asked atomic.Int32
+	p := &pages{now: time.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce), pool: poolFunc(func(ctx context.Context) (engine.Page, error) {
+		if _, bounded := ctx.Deadline(); !bounded {
+			t.Error("the pool may take for ever")
+		}
+		asked.Add(1)
+		<-release
+		return engine.Page{Status: 200}, nil
+	})}
+	var wg sync.WaitGroup
+	var refused atomic.Int32
+	for range 3 * pagesAtOnce {
+		wg.Go(func() {
+			if _, err := p.page(t.Context(), "/license", ""); err != nil {
+				if refused.Add(1) == 2*pagesAtOnce {
+					close(release)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := asked.Load(); n != pagesAtOnce {
+		t.Errorf("the pool was asked %d times at once", n)
+	}
+}
+
+type poolFunc func(context.Context) (engine.Page, error)
+
+func (f poolFunc) Page(ctx context.Context, _, _ string) (engine.Page, error) { return f(ctx) }
+
+func TestProbesShareAnOutcome(t *testing.T) {
+	t.Parallel()
+	clock, calls := time.Unix(1, 0), 0
+	o := &operations{now: func() time.Time { return clock }, ready: func(ctx context.Context) error {
+		calls++
+		clock = clock.Add(2 * time.Second) // as long as a probe may take
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return errors.New("the disk is full")
+	}}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for range 100 {
+		if err := o.probe(gone); err == nil || errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if calls != 1 {
+		t.Errorf("%d probes for requests that came at once", calls)
+	}
+	clock = clock.Add(keepReady)
+	if _ = o.probe(gone); calls != 2 {
+		t.Error("the outcome is kept for too long")
+	}
+}
+
+func TestWhatClientsMakeUpIsNotLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	r := New(Options{Keys: auth.NewKeys(nil, time.Now), Metrics: metrics.New(), Log: slog.New(slog.NewTextHandler(&log, nil)), Now: time.Now, MaxBody: 1 << 20})
+	for _, path := range []string{
+		"/submissions/" + strings.Repeat("madeup", 1000), "/submissions/madeup%0Alevel=ERROR", "/submissions/d85cd024-1548-4165-96c7-7bc88673f194?X-Auth-Token=",
+		"/nowhere/madeup",
+	} {
+		request := httptest.NewRequest("GET", path, nil)
+		request.Header.Set(requestIDHeader, "madeup id")
+		r.ServeHTTP(httptest.NewRecorder(), request)
+	}
+	if text := log.String(); strings.Contains(text, "madeup") || strings.Count(text, "token=d85cd024-1548-4165-96c7-7bc88673f194") != 1 {
+		t.Errorf("logged %.1000s", text)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 	"syscall"
 	"time"
@@ -68,7 +69,7 @@ func New(o Options) *Sender {
 		o.Queue = 1000
 	}
 	if o.Workers == 0 {
-		o.Workers = 4
+		o.Workers = 64 // each may be held up by a slow receiver for all its tries
 	}
 	if o.Observe == nil {
 		o.Observe = func(string) {}
@@ -143,7 +144,7 @@ func (s *Sender) deliver(ctx context.Context, d delivery) {
 			s.Observe("delivered")
 			return
 		}
-		if errors.Is(err, errPrivate) {
+		if errors.Is(err, errPrivate) || errors.Is(err, errAddress) {
 			break
 		}
 		if try < s.Tries {
@@ -163,13 +164,13 @@ func (s *Sender) deliver(ctx context.Context, d delivery) {
 func (s *Sender) put(ctx context.Context, d delivery) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, d.url, bytes.NewReader(d.body))
 	if err != nil {
-		return err
+		return errAddress
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "Sandgate")
 	response, err := s.client.Do(request)
 	if err != nil {
-		return err
+		return withoutURL(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
@@ -179,7 +180,19 @@ func (s *Sender) put(ctx context.Context, d delivery) error {
 	return nil
 }
 
-var errPrivate = errors.New("the address is not a public one")
+var (
+	errPrivate = errors.New("the address is not a public one")
+	errAddress = errors.New("the address can't be read")
+)
+
+// withoutURL takes the address out of an error, which is logged: it may hold a secret.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
 
 // refusePrivate is called with the address that is about to be dialled, after the name was resolved.
 func refusePrivate(_, address string, _ syscall.RawConn) error {
@@ -190,12 +203,15 @@ func refusePrivate(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
+// assigned is what the IANA gives out to IPv6 hosts. Outside of it is what embeds an IPv4 address.
+var assigned = netip.MustParsePrefix("2000::/3")
+
 // reserved are ranges that reach no public host, or a private one by another name: by the IANA
-// special-purpose registries, and what embeds an IPv4 address.
+// special-purpose registries.
 var reserved = prefixes(
 	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
 	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-	"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
+	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
 )
 
 func prefixes(texts ...string) []netip.Prefix {
@@ -208,7 +224,7 @@ func prefixes(texts ...string) []netip.Prefix {
 
 func public(address netip.Addr) bool {
 	address = address.Unmap().WithZone("")
-	if !address.IsGlobalUnicast() || address.IsPrivate() {
+	if !address.IsGlobalUnicast() || address.IsPrivate() || address.Is6() && !assigned.Contains(address) {
 		return false
 	}
 	for _, prefix := range reserved {

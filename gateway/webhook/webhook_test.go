@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -23,7 +24,7 @@ func TestPublic(t *testing.T) {
 		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false,
 		"100.64.0.1": false, "0.0.0.0": false, "224.0.0.1": false, "255.255.255.255": false, "::1": false, "::": false,
 		"fe80::1": false, "fe80::1%eth0": false, "fc00::1": false, "::ffff:127.0.0.1": false, "::127.0.0.1": false,
-		"64:ff9b::a00:1": false, "2002:7f00:1::": false, "ff02::1": false,
+		"64:ff9b::a00:1": false, "2002:7f00:1::": false, "ff02::1": false, "::ffff:0:127.0.0.1": false, "5f00::1": false, "3fff::1": false,
 	} {
 		if got := public(netip.MustParseAddr(address)); got != want {
 			t.Errorf("public(%s) = %v", address, got)
@@ -94,6 +95,23 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	b.expect(t, "retried", "retried", "failed")
 	if reached.Load() {
 		t.Error("the redirect was followed")
+	}
+}
+
+func TestAddressesAreNotLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	outcomes := make(chan string, 16)
+	sender := New(Options{Tries: 1, Log: slog.New(slog.NewTextHandler(&log, nil)), Observe: func(s string) { outcomes <- s }})
+	for _, url := range []string{"http://127.0.0.1:1/hook?key=s3cret", "http://s3cret:s3cret@localhost/", "http://s3cret/%zz", "http://x/\x00s3cret"} {
+		sender.Send(finished(url))
+		if outcome := <-outcomes; outcome != "failed" {
+			t.Errorf("%s: %s", url, outcome)
+		}
+	}
+	sender.Stop(t.Context())
+	if text := log.String(); strings.Contains(text, "s3cret") || !strings.Contains(text, "not a public one") {
+		t.Errorf("logged:\n%s", text)
 	}
 }
 

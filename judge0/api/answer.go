@@ -59,7 +59,7 @@ func ParseAnswer(body []byte) (Answer, error) {
 		}
 	}
 	a.Time, a.WallTime = numberOrNil(wire.Time), numberOrNil(wire.WallTime)
-	if wire.Memory != nil {
+	if wire.Memory != nil && *wire.Memory >= 0 && *wire.Memory < 1<<53 { // beyond is no size, and no int
 		kilobytes := int(*wire.Memory)
 		a.Memory = &kilobytes
 	}

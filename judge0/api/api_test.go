@@ -107,6 +107,27 @@ func FuzzDecodeBase64(f *testing.F) {
 	})
 }
 
+func FuzzParseAnswer(f *testing.F) {
+	f.Add([]byte(`{"token":"t","status":{"id":3},"stdout":"eA==\n","time":"0.012","wall_time":null,"memory":3500,"exit_code":0,"finished_at":"2026-03-04T05:06:07.891Z"}`))
+	f.Add([]byte(`{"status_id":13,"memory":1e308,"time":1e999}`))
+	f.Add([]byte(`{"status":{"id":15}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		a, err := ParseAnswer(body)
+		if err != nil {
+			return
+		}
+		if a.Status < InQueue || a.Status > ExecFormatError {
+			t.Errorf("status %d passed", a.Status)
+		}
+		if a.Memory != nil && *a.Memory < 0 {
+			t.Errorf("memory %d", *a.Memory)
+		}
+		if _, err := (&Submission{Result: a.Result}).Render(DefaultFields(), true, Language{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func FuzzNewSubmission(f *testing.F) {
 	f.Add([]byte(`{"source_code":"x","language_id":71,"cpu_time_limit":"1e3"}`), true)
 	f.Fuzz(func(t *testing.T, body []byte, base64 bool) {

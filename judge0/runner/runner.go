@@ -262,13 +262,14 @@ func sameText(a, b string) bool {
 
 const whiteSpace = " \t\r\n\v\f\x00"
 
-// sanitize takes the characters out that Judge0 takes out of options and arguments.
+// sanitize takes the characters out that Judge0 takes out of options and arguments, and NUL, which
+// no argument of a program can hold.
 func sanitize(text *string) string {
 	if text == nil {
 		return ""
 	}
 	return strings.Map(func(c rune) rune {
-		if strings.ContainsRune("$&;<>|`", c) {
+		if strings.ContainsRune("$&;<>|`\x00", c) {
 			return -1
 		}
 		return c

@@ -209,6 +209,7 @@ func TestVerdicts(t *testing.T) {
 		{"wall clock", api.Params{"language_id": "46", "source_code": "echo a; sleep 100", "wall_time_limit": "1"}, `status 5, stdout "a\n", stderr null, compile_output null, message "Time limit exceeded (wall clock)", exit 0/null`},
 		{"merged", api.Params{"language_id": "46", "source_code": "echo out; echo err >&2", "redirect_stderr_to_stdout": "true"}, `status 3, stdout "out\nerr\n", stderr null, compile_output null, message null, exit 0/null`},
 		{"arguments", api.Params{"language_id": "46", "source_code": `echo "$1|$2"`, "command_line_arguments": "a 'b c' ; echo $HOME"}, `status 3, stdout "a|b c\n", stderr null, compile_output null, message null, exit 0/null`},
+		{"NUL in arguments", api.Params{"language_id": "46", "source_code": `echo "$1|$2"`, "command_line_arguments": "a\x00b \x00c"}, `status 3, stdout "ab|c\n", stderr null, compile_output null, message null, exit 0/null`},
 		{"not executable", api.Params{"language_id": "44", "source_code": "\x7fELF nonsense\x00"}, `status 14, stdout null, stderr "/bin/bash: line 1: ./a.out: cannot execute binary file: Exec format error\n", compile_output null, message "Exec format error", exit 126/null`},
 		{"no zip", api.Params{"language_id": "89", "additional_files": "bm8gemlw"}, `status 6, stdout null, stderr null, compile_output "additional_files: the archive can't be unpacked: zip: not a valid zip file\n", message null, exit null/null`},
 	} {
