@@ -57,7 +57,7 @@ func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool)
 		boxes.Close()
 		return Host{}, err
 	}
-	o.Runner = runner.New(boxes, languages, o.Config)
+	o.Runner = runner.New(runner.Options{Boxes: boxes, Languages: languages, Config: o.Config})
 	o.Languages = languages.Languages()
 	o.Check = boxes.Err
 	o.Isolate = func() string { return "Sandgate sandbox: " + boxes.Isolation().String() + "\n" }

@@ -21,7 +21,7 @@ func TestEngine(t *testing.T) {
 	defer closeAll()
 	config := api.DefaultConfig()
 	engine, err := judge0.New(judge0.Options{
-		Config: config, Runner: runner.New(boxes, languages, config), Languages: languages.Languages(), DataDir: t.TempDir(), Addr: "127.0.0.1:0",
+		Config: config, Runner: runner.New(runner.Options{Boxes: boxes, Languages: languages, Config: config}), Languages: languages.Languages(), DataDir: t.TempDir(), Addr: "127.0.0.1:0",
 	})
 	if err != nil {
 		t.Fatal(err)

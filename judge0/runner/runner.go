@@ -18,17 +18,21 @@ import (
 	"github.com/sandgate/sandgate/judge0/sandbox"
 )
 
-// Runner runs submissions. It is safe for concurrent use.
-type Runner struct {
-	boxes     *sandbox.Sandbox
-	languages *language.Set
-	config    api.Config
+// Options are what a runner works with.
+type Options struct {
+	Boxes     *sandbox.Sandbox
+	Languages *language.Set // loaded already
+	Config    api.Config
+	// CPURate holds programs to a share of a core, such as 0.5; 0: to none. The sandbox must have
+	// been opened for it.
+	CPURate float64
 }
 
-// New makes a runner. languages is loaded already.
-func New(boxes *sandbox.Sandbox, languages *language.Set, config api.Config) *Runner {
-	return &Runner{boxes: boxes, languages: languages, config: config}
-}
+// Runner runs submissions. It is safe for concurrent use.
+type Runner struct{ Options }
+
+// New makes a runner.
+func New(options Options) *Runner { return &Runner{options} }
 
 // A compiler writes larger files than a program may: an executable of Rust or Go is some megabytes.
 const (
@@ -61,17 +65,17 @@ func (r *Runner) Run(ctx context.Context, s *api.Submission) (api.Result, error)
 }
 
 func (r *Runner) run(ctx context.Context, s *api.Submission) (api.Result, error) {
-	lang, ok := r.languages.Get(s.LanguageID)
+	lang, ok := r.Languages.Get(s.LanguageID)
 	if !ok {
 		return api.Result{}, fmt.Errorf("language with id %d is not installed on this worker", s.LanguageID)
 	}
-	box, err := r.boxes.Box(ctx)
+	box, err := r.Boxes.Box(ctx)
 	if err != nil {
 		return api.Result{}, err
 	}
 	defer box.Close()
 
-	job := job{box: box, submission: s, config: r.config, language: lang, env: append(environment[:len(environment):len(environment)], lang.Env...)}
+	job := job{box: box, submission: s, config: r.Config, rate: r.CPURate, language: lang, env: append(environment[:len(environment):len(environment)], lang.Env...)}
 	if fault, err := job.writeFiles(ctx); err != nil || fault != "" {
 		return api.Result{Status: api.CompilationError, CompileOutput: api.TextOrNil(fault)}, err
 	}
@@ -89,6 +93,7 @@ type job struct {
 	box        *sandbox.Box
 	submission *api.Submission
 	config     api.Config
+	rate       float64
 	language   language.Language
 	env        []string
 }
@@ -135,7 +140,7 @@ func (j job) compile(ctx context.Context) (api.Result, bool, error) {
 		Limits: sandbox.Limits{
 			CPU: seconds(c.MaxCPUTimeLimit), CPUExtra: seconds(c.MaxCPUExtraTime), Wall: seconds(c.MaxWallTime),
 			Memory: int64(c.MaxMemoryLimit) << 10, Stack: int64(c.MaxStackLimit) << 10,
-			FileSize: max(compilerFiles, int64(c.MaxMaxFileSize)<<10), Processes: c.MaxMaxProcesses,
+			FileSize: max(compilerFiles, int64(c.MaxMaxFileSize)<<10), Processes: c.MaxMaxProcesses, CPURate: j.rate,
 		},
 	})
 	if err != nil {
@@ -173,7 +178,16 @@ func (j job) runs(ctx context.Context) (api.Result, error) {
 	limits := sandbox.Limits{
 		CPU: seconds(s.CPUTimeLimit), CPUExtra: seconds(s.CPUExtraTime), Wall: seconds(s.WallTimeLimit),
 		Memory: int64(s.MemoryLimit) << 10, Stack: int64(s.StackLimit) << 10,
-		FileSize: int64(s.MaxFileSize) << 10, Processes: max(s.MaxProcesses, 1),
+		FileSize: int64(s.MaxFileSize) << 10, Processes: max(s.MaxProcesses, 1), CPURate: j.rate,
+	}
+	// The limits of each process take the place of those of the group, which then has to keep to the
+	// maximum of the engine only: nothing runs without a bound.
+	if s.PerProcessTime {
+		limits.EachCPU = limits.CPU
+		limits.CPU, limits.CPUExtra = seconds(j.config.MaxCPUTimeLimit)*time.Duration(limits.Processes), 0
+	}
+	if s.PerProcessMemory {
+		limits.EachMemory, limits.Memory = limits.Memory, int64(j.config.MaxMemoryLimit)<<10
 	}
 	if s.MaxFileSize == 0 { // no limit of its own
 		limits.FileSize = int64(j.config.MaxMaxFileSize) << 10

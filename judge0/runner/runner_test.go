@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		}
 		defer closeAll()
 		languages = set
-		shared = New(boxes, set, api.DefaultConfig())
+		shared = New(Options{Boxes: boxes, Languages: set, Config: api.DefaultConfig()})
 		fmt.Println("isolation:", boxes.Isolation())
 		for _, l := range set.Languages().Active() {
 			fmt.Println("language", l.ID, l.Name)
@@ -280,6 +280,24 @@ func TestNumberOfRuns(t *testing.T) {
 	r = submit(t, api.Params{"language_id": "46", "source_code": "echo x >> /tmp/n; [ $(wc -l < /tmp/n) -lt 2 ]", "number_of_runs": "5"})
 	if r.Status != api.RuntimeErrorNZEC {
 		t.Errorf("it went on after a failure: %s", show(r))
+	}
+}
+
+// Each process may use the limit for itself; without the option all of them together may.
+func TestLimitsOfEachProcess(t *testing.T) {
+	t.Parallel()
+	burn := `for i in 1 2 3; do (end=$((SECONDS+1)); while [ $SECONDS -lt $end ]; do :; done) & done; wait; echo done`
+	r := submit(t, api.Params{"language_id": "46", "source_code": burn, "cpu_time_limit": "2", "cpu_extra_time": "0", "wall_time_limit": "15", "enable_per_process_and_thread_time_limit": "true"})
+	if r.Status != api.Accepted {
+		t.Errorf("three processes within the limit of each: %s", show(r))
+	}
+	r = submit(t, api.Params{"language_id": "46", "source_code": "while :; do :; done", "cpu_time_limit": "1", "wall_time_limit": "15", "enable_per_process_and_thread_time_limit": "true"})
+	if r.Status != api.TimeLimitExceeded {
+		t.Errorf("one process beyond its limit: %s", show(r))
+	}
+	r = submit(t, api.Params{"language_id": "71", "source_code": "x = bytearray(90_000_000)", "memory_limit": "80000", "enable_per_process_and_thread_memory_limit": "true"})
+	if r.Status != api.RuntimeErrorNZEC || !strings.Contains(*r.Stderr, "MemoryError") {
+		t.Errorf("one process beyond its memory: %s", show(r))
 	}
 }
 

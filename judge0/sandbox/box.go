@@ -24,11 +24,16 @@ type Limits struct {
 	CPU       time.Duration // user and system time of all processes
 	CPUExtra  time.Duration // how much longer a program over CPU is left alive
 	Wall      time.Duration
-	Memory    int64 // bytes, of all processes and the files they keep in memory
-	Stack     int64 // bytes
-	FileSize  int64 // bytes of each file that is written, stdout and stderr among them
-	Processes int   // processes and threads
-	CPURate   float64
+	Memory    int64   // bytes, of all processes and the files they keep in memory
+	Stack     int64   // bytes
+	FileSize  int64   // bytes of each file that is written, stdout and stderr among them
+	Processes int     // processes and threads
+	CPURate   float64 // share of a core, such as 0.5
+
+	// EachCPU and EachMemory hold each process by itself: its CPU time, to the second, and its address
+	// space in bytes.
+	EachCPU    time.Duration
+	EachMemory int64
 }
 
 // Command is a program to run. Args[0] is an absolute path in the box.
@@ -359,9 +364,17 @@ func resourceLimits(l Limits, grouped bool) []rlimit.RLimit {
 	// A core dump of 1 byte is none at all. A limit of 0 is none on disk, but where the host hands
 	// core dumps to a program, it is started nevertheless, as root and outside the box.
 	limits := []rlimit.RLimit{clamp(unix.RLIMIT_CORE, 1), clamp(unix.RLIMIT_NOFILE, openFiles)}
-	if l.CPU > 0 {
-		seconds := uint64((l.CPU+l.CPUExtra+time.Second-1)/time.Second) + 1
-		limits = append(limits, clamp(unix.RLIMIT_CPU, seconds))
+	switch whole := func(d time.Duration) uint64 { return uint64((d + time.Second - 1) / time.Second) }; {
+	case l.EachCPU > 0:
+		// The soft limit gives a signal that tells why; a process that ignores it is killed.
+		limit := clamp(unix.RLIMIT_CPU, whole(l.EachCPU)+1)
+		limit.Rlim.Cur = whole(l.EachCPU)
+		limits = append(limits, limit)
+	case l.CPU > 0:
+		limits = append(limits, clamp(unix.RLIMIT_CPU, whole(l.CPU+l.CPUExtra)+1))
+	}
+	if l.EachMemory > 0 {
+		limits = append(limits, clamp(unix.RLIMIT_AS, uint64(l.EachMemory)))
 	}
 	if l.Stack > 0 {
 		limits = append(limits, clamp(unix.RLIMIT_STACK, uint64(l.Stack)))

@@ -131,7 +131,7 @@ func timed(f func() error) (float64, error) {
 }
 
 // throughput compares how many submissions end in a second with how many plain runs do, with as
-// many of them at a time as there are workers.
+// many of them at a time as there are workers. Submissions come in batches, as a judge sends them.
 func throughput(p program, plain *plain, gateway *target, turns int, span time.Duration) (row, error) {
 	workers := max(2, runtime.NumCPU())
 	var plainRate, gatewayRate []float64
@@ -140,13 +140,15 @@ func throughput(p program, plain *plain, gateway *target, turns int, span time.D
 		if err != nil {
 			return row{}, fmt.Errorf("plain: %w", err)
 		}
-		// Twice as many clients, so that a worker finds the next submission waiting.
-		b, err := rate(2*workers, span, func() error { return gateway.submit(p) })
-		if err != nil {
+		// About as many as end within the span at half the plain rate.
+		batches := max(1, int(a*span.Seconds()/2/batchSize+0.5))
+		began := time.Now()
+		if err := gateway.finish(p, min(batches, 20)); err != nil {
 			return row{}, fmt.Errorf("gateway: %w", err)
 		}
 		if i >= 0 {
-			plainRate, gatewayRate = append(plainRate, a), append(gatewayRate, b)
+			plainRate = append(plainRate, a)
+			gatewayRate = append(gatewayRate, float64(min(batches, 20)*batchSize)/time.Since(began).Seconds())
 		}
 	}
 	return compare(fmt.Sprintf("finished a second, %s, gateway", p.name), fmt.Sprintf("plain, %d at a time", workers), "/s", gatewayRate, plainRate), nil

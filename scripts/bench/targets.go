@@ -86,12 +86,88 @@ type target struct {
 	process             *exec.Cmd
 }
 
+type result struct {
+	Token  string
+	Stdout *string
+	Status struct{ ID int }
+}
+
+// check tells whether a finished submission ended as it should.
+func (r result) check(p program) error {
+	got := ""
+	if r.Stdout != nil {
+		got = *r.Stdout
+	}
+	if r.Status.ID != 3 || got != p.want {
+		return fmt.Errorf("it ended with status %d and printed %q", r.Status.ID, got)
+	}
+	return nil
+}
+
+func (p program) attributes() map[string]any {
+	return map[string]any{"language_id": p.language, "source_code": p.source}
+}
+
+// submit sends a submission and waits for its result.
 func (t *target) submit(p program) error {
-	body, err := json.Marshal(map[string]any{"language_id": p.language, "source_code": p.source})
+	var r result
+	if err := t.call(http.MethodPost, "/submissions?wait=true", p.attributes(), &r); err != nil {
+		return err
+	}
+	return r.check(p)
+}
+
+// batchSize is the most that Judge0 takes in one batch.
+const batchSize = 20
+
+// finish sends batches of submissions and waits until all have ended.
+func (t *target) finish(p program, batches int) error {
+	list := make([]map[string]any, batchSize)
+	for i := range list {
+		list[i] = p.attributes()
+	}
+	var tokens []string
+	for range batches {
+		var created []result
+		if err := t.call(http.MethodPost, "/submissions/batch", map[string]any{"submissions": list}, &created); err != nil {
+			return err
+		}
+		names := make([]string, len(created))
+		for i, r := range created {
+			names[i] = r.Token
+		}
+		tokens = append(tokens, strings.Join(names, ","))
+	}
+	for _, names := range tokens {
+		for {
+			var page struct{ Submissions []result }
+			if err := t.call(http.MethodGet, "/submissions/batch?fields=token,stdout,status&tokens="+names, nil, &page); err != nil {
+				return err
+			}
+			ended := 0
+			for _, r := range page.Submissions {
+				if r.Status.ID > 2 {
+					ended++
+					if err := r.check(p); err != nil {
+						return err
+					}
+				}
+			}
+			if ended == len(page.Submissions) {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+func (t *target) call(method, path string, body, into any) error {
+	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequest(http.MethodPost, t.url+"/submissions?wait=true", bytes.NewReader(body))
+	request, err := http.NewRequest(method, t.url+path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -102,25 +178,14 @@ func (t *target) submit(p program) error {
 		return err
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
+	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		return err
 	}
-	var result struct {
-		Stdout *string
-		Status struct{ ID int }
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("%s: %s", response.Status, answer)
 	}
-	if err := json.Unmarshal(text, &result); err != nil || result.Status.ID != 3 {
-		return fmt.Errorf("%s: %s", response.Status, text)
-	}
-	got := ""
-	if result.Stdout != nil {
-		got = *result.Stdout
-	}
-	if got != p.want {
-		return fmt.Errorf("it printed %q", got)
-	}
-	return nil
+	return json.Unmarshal(answer, into)
 }
 
 const secret = "benchmark-benchmark-benchmark"
