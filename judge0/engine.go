@@ -1,6 +1,6 @@
 // Package judge0 is the engine: a server that speaks the Judge0 API, a queue, and workers that run
-// what comes in, in one process. This package only puts the parts together and starts and stops
-// them in order; each part is in a folder of its own.
+// what comes in, in one process or as a cluster. This package only puts the parts together and starts
+// and stops them in order; each part is in a folder of its own.
 package judge0
 
 import (
@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -21,21 +20,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/sandgate/sandgate/internal/sqlitedb"
 	"github.com/sandgate/sandgate/judge0/api"
 	"github.com/sandgate/sandgate/judge0/metrics"
-	"github.com/sandgate/sandgate/judge0/queue"
-	"github.com/sandgate/sandgate/judge0/queue/memory"
 	"github.com/sandgate/sandgate/judge0/server"
-	"github.com/sandgate/sandgate/judge0/store/sqlite"
 	"github.com/sandgate/sandgate/judge0/worker"
 )
 
 // maxWaiting is how many requests with wait=true may wait at a time.
 const maxWaiting = 10_000
 
-// Options say what an engine is made of. Runner, Languages and DataDir must be given.
+// Options say what an engine is made of. By its role it must be given Runner and Languages (all but
+// a server), DataDir (the whole), and where PostgreSQL and Redis are (server and worker).
 type Options struct {
+	Role Role
+	Cluster
+	Retention time.Duration // after which finished submissions are deleted; 0: never
+
 	Config    api.Config
 	Access    server.Access
 	Runner    worker.Runner
@@ -50,15 +50,16 @@ type Options struct {
 	About    server.About         //
 	Registry *prometheus.Registry // for the metrics; nil: one of its own, with those of the process
 	Logger   *slog.Logger         // nil: none
+
+	wrapStore func(worker.Store) worker.Store // for tests
 }
 
 // Engine is an engine that was made by New. Start and Stop are called once each.
 type Engine struct {
-	o         Options
-	store     *sqlite.Store
-	queue     *memory.Queue
-	callbacks *worker.Callbacks
-	workers   *worker.Pool
+	o Options
+	*backend
+	callbacks *worker.Callbacks // of those that run submissions
+	workers   *worker.Pool      // of those too
 	server    *server.Server
 	http      *http.Server
 
@@ -72,8 +73,13 @@ type Engine struct {
 // New opens the store and makes the parts. Nothing runs before Start; Stop must be called in any
 // case.
 func New(o Options) (*Engine, error) {
-	if o.Runner == nil || o.DataDir == "" {
-		return nil, errors.New("an engine needs a runner and a folder for its data")
+	switch {
+	case o.Role != ServerRole && o.Runner == nil:
+		return nil, errors.New("an engine needs a runner")
+	case o.Role == Whole && o.DataDir == "":
+		return nil, errors.New("an engine needs a folder for its data")
+	case o.Role != Whole && (o.Postgres == "" || o.Redis == ""):
+		return nil, errors.New("a cluster needs PostgreSQL and Redis")
 	}
 	if o.Addr == "" {
 		o.Addr = net.JoinHostPort(defaultHost, defaultPort)
@@ -95,30 +101,51 @@ func New(o Options) (*Engine, error) {
 	m := metrics.New(o.Registry)
 	e := &Engine{o: o, failed: make(chan error, 1)}
 	var err error
-	if e.store, err = sqlite.Open(filepath.Join(o.DataDir, "judge0.db"), sqlitedb.Options{Observe: func(c sqlitedb.Commit) { m.Commit(c.Took) }}); err != nil {
+	if o.Role == Whole {
+		e.backend, err = embedded(o, m)
+	} else {
+		e.backend, err = shared(o, m)
+	}
+	if err != nil {
 		return nil, err
 	}
-	e.queue = memory.NewQueue(o.Config.MaxQueueSize)
-	hub := memory.NewHub(maxWaiting)
-	e.callbacks = worker.NewCallbacks(worker.CallbackOptions{Tries: o.Config.CallbacksMaxTries, Timeout: o.Config.CallbackTimeout(), Languages: o.Languages, Metrics: m, Logger: o.Logger})
-	e.workers = worker.New(worker.Options{Slots: o.Workers, Host: o.Host, Queue: e.queue, Store: e.store, Runner: o.Runner, Results: hub, Callbacks: e.callbacks, Metrics: m, Logger: o.Logger})
-	e.server = server.New(server.Options{
-		Config: o.Config, Access: o.Access, Languages: o.Languages, Host: o.Host, Store: e.store, Queue: e.queue, Results: hub, Workers: e.workers,
+	serverOptions := server.Options{
+		Config: o.Config, Access: o.Access, Catalogue: e.languages, Host: o.Host, Store: e.store, Queue: e.queue, Results: e.results,
 		Ready: e.Ready, About: o.About, Isolate: o.Isolate, Gatherer: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}), Metrics: m, Logger: o.Logger,
-	})
+	}
+	if o.Role == ServerRole {
+		serverOptions.Workers = e.fleet
+	} else {
+		e.makeWorkers(m)
+		serverOptions.Workers = e.workers
+	}
+	if o.Role == WorkerRole {
+		e.server = server.NewHealth(serverOptions)
+	} else {
+		e.server = server.New(serverOptions)
+		m.Gauge("judge0_queue_depth", "Submissions that wait for a worker.", func() float64 { return float64(e.queue.Len()) })
+		m.Gauge("judge0_queue_oldest_seconds", "How long the oldest submission in the queue has waited.", func() float64 {
+			if since, ok := e.queue.Oldest(); ok {
+				return time.Since(since).Seconds()
+			}
+			return 0
+		})
+		m.Gauge("judge0_waiting_requests", "Requests that wait for a result.", func() float64 { return float64(e.results.Len()) })
+	}
 	e.http = e.server.HTTPServer()
+	return e, nil
+}
 
-	m.Gauge("judge0_queue_depth", "Submissions that wait for a worker.", func() float64 { return float64(e.queue.Len()) })
-	m.Gauge("judge0_queue_oldest_seconds", "How long the oldest submission in the queue has waited.", func() float64 {
-		if since, ok := e.queue.Oldest(); ok {
-			return time.Since(since).Seconds()
-		}
-		return 0
-	})
+func (e *Engine) makeWorkers(m *metrics.Metrics) {
+	o := e.o
+	e.callbacks = worker.NewCallbacks(worker.CallbackOptions{Tries: o.Config.CallbacksMaxTries, Timeout: o.Config.CallbackTimeout(), Languages: o.Languages, Metrics: m, Logger: o.Logger})
+	var s worker.Store = e.store
+	if o.wrapStore != nil {
+		s = o.wrapStore(s)
+	}
+	e.workers = worker.New(worker.Options{Slots: o.Workers, Host: o.Host, Queue: e.queue, Store: s, Runner: o.Runner, Results: e.results, Callbacks: e.callbacks, Metrics: m, Logger: o.Logger})
 	m.Gauge("judge0_slots", "Submissions that can run at a time.", func() float64 { return float64(o.Workers) })
 	m.Gauge("judge0_callbacks_pending", "Callbacks that wait to be sent or sent again.", func() float64 { return float64(e.callbacks.Pending()) })
-	m.Gauge("judge0_waiting_requests", "Requests that wait for a result.", func() float64 { return float64(hub.Len()) })
-	return e, nil
 }
 
 // slots is how many submissions run at a time where asked for n.
@@ -132,19 +159,17 @@ func slots(n int) int {
 // Start takes up what an earlier process left without a result, begins to run, and listens. ctx
 // bounds the start only.
 func (e *Engine) Start(ctx context.Context) error {
-	tokens, err := e.store.Recover(ctx)
-	if err != nil {
+	if err := e.start(ctx, e); err != nil {
 		return err
 	}
-	now := time.Now()
-	for _, token := range tokens {
-		e.queue.Push(0, queue.Item{Token: token, Since: now})
-	}
+	var err error
 	if e.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", e.o.Addr); err != nil {
 		return err
 	}
-	e.callbacks.Start()
-	e.workers.Start()
+	if e.workers != nil {
+		e.callbacks.Start()
+		e.workers.Start()
+	}
 	e.serving.Store(true)
 	go func() {
 		if err := e.http.Serve(e.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -152,7 +177,7 @@ func (e *Engine) Start(ctx context.Context) error {
 			e.failed <- fmt.Errorf("serve: %w", err)
 		}
 	}()
-	e.o.Logger.Info("engine started", "url", e.URL(), "workers", e.o.Workers, "languages", len(e.o.Languages.Active()), "recovered", len(tokens))
+	e.o.Logger.Info("engine started", "url", e.URL(), "workers", e.o.Workers, "languages", len(e.languages().Active()))
 	return nil
 }
 
@@ -176,13 +201,14 @@ func (e *Engine) Ready() error {
 	if !e.serving.Load() {
 		return errors.New("the engine is not running")
 	}
-	if len(e.o.Languages.Active()) == 0 {
-		return errors.New("no language is installed")
+	if err := e.ready(); err != nil {
+		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if err := e.store.Ping(ctx); err != nil {
-		return fmt.Errorf("the store does not answer: %w", err)
+	if len(e.languages().Active()) == 0 {
+		if e.o.Role == ServerRole {
+			return errors.New("no worker has told yet which languages it has")
+		}
+		return errors.New("no language is installed")
 	}
 	if e.o.Check != nil {
 		if err := e.o.Check(); err != nil {
@@ -196,8 +222,8 @@ func (e *Engine) Ready() error {
 const stopTime = 2 * time.Second
 
 // Stop takes no more requests and no more submissions, lets what runs come to its end, sends the
-// callbacks, and closes the store. When ctx ends, runs are given up; they, and what is queued, are
-// taken up at the next start.
+// callbacks, and closes the store. When ctx ends, runs are given up; they are taken up by other
+// workers of the cluster, or with what is queued at the next start.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.stopOnce.Do(func() { e.stopErr = e.shutDown(ctx) })
 	return e.stopErr
@@ -211,15 +237,22 @@ func (e *Engine) shutDown(ctx context.Context) error {
 	defer cancelHTTP()
 	go func() { httpEnded <- e.http.Shutdown(httpContext) }()
 
-	errs = append(errs, e.workers.Stop(ctx))
+	if e.workers != nil {
+		errs = append(errs, e.workers.Stop(ctx))
+	}
+	e.queue.Close()
 	e.server.StopWaiting()
 	timer := time.AfterFunc(stopTime, cancelHTTP)
 	defer timer.Stop()
 	if err := <-httpEnded; err != nil {
 		errs = append(errs, fmt.Errorf("requests were cut off: %w", err), e.http.Close())
 	}
-	callbackContext, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	e.stopTasks()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
-	errs = append(errs, e.callbacks.Stop(callbackContext), e.store.Close())
-	return errors.Join(errs...)
+	if e.workers != nil {
+		e.leave(last)
+		errs = append(errs, e.callbacks.Stop(last))
+	}
+	return errors.Join(append(errs, e.close())...)
 }

@@ -432,17 +432,44 @@ func TestSettings(t *testing.T) {
 	lookup := func(env map[string]string) func(string) (string, bool) {
 		return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	}
-	s, err := SettingsFromEnv(lookup(map[string]string{"COUNT": "3", "PORT": "80", "LISTEN": "::", "AUTHN_TOKEN": " a  b ", "ALLOW_IP": "10.0.0.0/8 ::1", "LOG_FORMAT": "text", "REDIS_HOST": "x"}))
+	s, err := SettingsFromEnv(Whole, lookup(map[string]string{"COUNT": "3", "PORT": "80", "LISTEN": "::", "AUTHN_TOKEN": " a  b ", "ALLOW_IP": "10.0.0.0/8 ::1", "LOG_FORMAT": "text", "REDIS_HOST": "x"}))
 	if err != nil || s.Workers != 3 || s.Addr != "[::]:80" || !slices.Equal(s.Access.AuthnTokens, []string{"a", "b"}) || len(s.Access.AllowIP) != 2 || s.LogFormat != "text" {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	if s, err = SettingsFromEnv(lookup(nil)); err != nil || s.Addr != "127.0.0.1:2358" || s.DataDir != "data" {
+	if s, err = SettingsFromEnv(Whole, lookup(nil)); err != nil || s.Addr != "127.0.0.1:2358" || s.DataDir != "data" {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	_, err = SettingsFromEnv(lookup(map[string]string{"COUNT": "0", "PORT": "x", "ALLOW_IP": "1.2.3", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "MEMORY_LIMIT": "much"}))
+	_, err = SettingsFromEnv(Whole, lookup(map[string]string{"COUNT": "0", "PORT": "x", "ALLOW_IP": "1.2.3", "LOG_FORMAT": "xml", "LOG_LEVEL": "loud", "MEMORY_LIMIT": "much"}))
 	for _, name := range []string{"COUNT", "PORT", "ALLOW_IP", "LOG_FORMAT", "LOG_LEVEL", "MEMORY_LIMIT"} {
 		if err == nil || !strings.Contains(err.Error(), name+":") {
 			t.Errorf("%s is not named in %v", name, err)
+		}
+	}
+}
+
+func TestSettingsOfACluster(t *testing.T) {
+	t.Parallel()
+	lookup := func(env map[string]string) func(string) (string, bool) {
+		return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	}
+	parts := map[string]string{"POSTGRES_HOST": "db", "POSTGRES_DB": "judge0", "POSTGRES_USER": "judge0", "POSTGRES_PASSWORD": "a b/c", "REDIS_HOST": "redis", "REDIS_PASSWORD": "x@y",
+		"RETENTION": "720h", "LEASE": "10s", "POSTGRES_CONNECTIONS": "5", "PORT": "80", "WORKER_PORT": "81"}
+	s, err := SettingsFromEnv(WorkerRole, lookup(parts))
+	if err != nil || s.Postgres != "postgres://judge0:a%20b%2Fc@db:5432/judge0" || s.Redis != "redis://:x%40y@redis:6379/" || s.Lease != 10*time.Second || s.Retention != 720*time.Hour ||
+		s.Connections != 5 || s.Addr != "127.0.0.1:81" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	urls := map[string]string{"DATABASE_URL": "postgres://u:p@h/d?sslmode=require", "REDIS_URL": "rediss://h:1/2"}
+	if s, err = SettingsFromEnv(ServerRole, lookup(urls)); err != nil || s.Postgres != urls["DATABASE_URL"] || s.Redis != urls["REDIS_URL"] || s.Addr != "127.0.0.1:2358" || s.Lease != 30*time.Second || s.Retention != 0 {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	if s, err = SettingsFromEnv(WorkerRole, lookup(urls)); err != nil || s.Addr != "127.0.0.1:2359" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	_, err = SettingsFromEnv(ServerRole, lookup(map[string]string{"RETENTION": "30", "LEASE": "1ms", "POSTGRES_CONNECTIONS": "1", "DATABASE_URL": "secret", "REDIS_PASSWORD": "secret"}))
+	for _, name := range []string{"RETENTION", "LEASE", "POSTGRES_CONNECTIONS", "DATABASE_URL", "REDIS_HOST"} {
+		if err == nil || !strings.Contains(err.Error(), name+":") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s is not named in %v, or a secret is", name, err)
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sandgate/sandgate/judge0/api"
 	"github.com/sandgate/sandgate/judge0/server"
@@ -15,6 +17,8 @@ import (
 const (
 	defaultHost = "127.0.0.1"
 	defaultPort = "2358"
+
+	defaultWorkerPort = "2359"
 )
 
 var defaultAbout = server.About{
@@ -32,7 +36,7 @@ type Settings struct {
 	LogLevel      slog.Level
 }
 
-// SettingsFromEnv reads the settings through lookup (os.LookupEnv in a program). An empty value
+// SettingsFromEnv reads the settings of an engine in this role through lookup (os.LookupEnv in a program). An empty value
 // counts as unset. All faults are reported at once. Besides those of api.Config:
 //
 //	COUNT                             submissions that run at a time (the number of cores, at least 2)
@@ -43,8 +47,17 @@ type Settings struct {
 //	ALLOW_IP, DISALLOW_IP             addresses and networks, space separated
 //	ALLOW_ORIGIN, DISALLOW_ORIGIN     origins of browsers, space separated
 //	SANDBOX_REQUIRE_CGROUP            refuse to start where there is no writable control group (false)
+//	RETENTION                         how long finished submissions are kept, as 720h (for ever)
 //	LOG_FORMAT, LOG_LEVEL             text or json (json); debug, info, warn or error (info)
-func SettingsFromEnv(lookup func(string) (string, bool)) (Settings, error) {
+//
+// and of servers and workers of a cluster:
+//
+//	DATABASE_URL                      of PostgreSQL; or POSTGRES_HOST, POSTGRES_PORT (5432), POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD
+//	POSTGRES_CONNECTIONS              at most (10 of a server, COUNT and two more of a worker)
+//	REDIS_URL                         of Redis; or REDIS_HOST, REDIS_PORT (6379), REDIS_PASSWORD
+//	LEASE                             in which other workers take over from a lost one (30s)
+//	WORKER_PORT                       of a worker's health and metrics (PORT, or 2359)
+func SettingsFromEnv(role Role, lookup func(string) (string, bool)) (Settings, error) {
 	var faults []error
 	get := func(name, fallback string) string {
 		if value, ok := lookup(name); ok && strings.TrimSpace(value) != "" {
@@ -63,16 +76,42 @@ func SettingsFromEnv(lookup func(string) (string, bool)) (Settings, error) {
 		faults = append(faults, err)
 	}
 	s.Config = config
+	s.Role = role
 	s.DataDir = get("DATA_DIR", "data")
+	duration := func(name, fallback string, least, most time.Duration) time.Duration {
+		d, err := time.ParseDuration(get(name, fallback))
+		if err != nil || d < least || d > most {
+			check(name, fmt.Errorf("%q is no duration from %v to %v", get(name, fallback), least, most))
+		}
+		return d
+	}
+	if get("RETENTION", "") != "" {
+		s.Retention = duration("RETENTION", "", time.Minute, 100*365*24*time.Hour)
+	}
+	portName, portDefault := "PORT", defaultPort
+	if role == WorkerRole {
+		portDefault = get("PORT", defaultWorkerPort)
+		portName = "WORKER_PORT"
+	}
+	if role != Whole {
+		s.Postgres = address(get, check, "DATABASE_URL", "postgres", "POSTGRES_HOST", "POSTGRES_PORT", "5432", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB")
+		s.Redis = address(get, check, "REDIS_URL", "redis", "REDIS_HOST", "REDIS_PORT", "6379", "", "REDIS_PASSWORD", "")
+		s.Lease = duration("LEASE", defaultLease.String(), time.Second, 10*time.Minute)
+		if n := get("POSTGRES_CONNECTIONS", ""); n != "" {
+			if s.Connections, err = strconv.Atoi(n); err != nil || s.Connections < 2 || s.Connections > 1000 {
+				check("POSTGRES_CONNECTIONS", fmt.Errorf("%q is no whole number from 2 to 1000", n))
+			}
+		}
+	}
 
 	if count := get("COUNT", ""); count != "" {
 		if s.Workers, err = strconv.Atoi(count); err != nil || s.Workers < 1 || s.Workers > 1024 {
 			check("COUNT", fmt.Errorf("%q is no whole number from 1 to 1024", count))
 		}
 	}
-	port := get("PORT", defaultPort)
+	port := get(portName, portDefault)
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		check("PORT", fmt.Errorf("%q is no port", port))
+		check(portName, fmt.Errorf("%q is no port", port))
 	} else {
 		port = strconv.FormatUint(n, 10)
 	}
@@ -101,4 +140,35 @@ func SettingsFromEnv(lookup func(string) (string, bool)) (Settings, error) {
 	}
 	check("LOG_LEVEL", s.LogLevel.UnmarshalText([]byte(get("LOG_LEVEL", "info"))))
 	return s, errors.Join(faults...)
+}
+
+// address gives the URL of a backend: that of one setting, or made of several. What is missing is
+// named. Names that are empty stand for what there is not.
+func address(get func(name, fallback string) string, check func(string, error), whole, scheme, host, port, defaultPort, user, password, database string) string {
+	if given := get(whole, ""); given != "" {
+		u, err := url.Parse(given)
+		if err != nil || u.Host == "" {
+			check(whole, errors.New("is no URL")) // which may hold a password
+		}
+		return given
+	}
+	missing := func(name string) string {
+		value := ""
+		if name != "" {
+			if value = get(name, ""); value == "" {
+				check(name, fmt.Errorf("is missing; %s in place of all would do as well", whole))
+			}
+		}
+		return value
+	}
+	u := url.URL{Scheme: scheme, Host: net.JoinHostPort(missing(host), get(port, defaultPort))}
+	if user == "" { // a password is optional then
+		if secret := get(password, ""); secret != "" {
+			u.User = url.UserPassword("", secret)
+		}
+	} else {
+		u.User = url.UserPassword(missing(user), missing(password))
+	}
+	u.Path = "/" + missing(database)
+	return u.String()
 }

@@ -45,6 +45,8 @@ async function prepareMachine() {
     javac: 'default-jdk-headless',
     rustc: 'rustc',
     sqlite3: 'sqlite3',
+    'redis-server': 'redis-server',
+    'postgres || ls /usr/lib/postgresql/*/bin/postgres': 'postgresql',
   };
   const missing = [];
   for (const [command, name] of Object.entries(wanted))

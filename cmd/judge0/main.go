@@ -1,5 +1,7 @@
 // Command judge0 is the engine by itself: the Judge0 API, a queue and workers, with its data in one
-// folder. Settings come from the environment, by the names of judge0.conf; see docs.
+// folder. `judge0 server` and `judge0 worker` are the parts of a cluster, any number of each, which
+// share PostgreSQL and Redis. Settings come from the environment, by the names of judge0.conf; see
+// docs.
 package main
 
 import (
@@ -21,12 +23,26 @@ const stopTime = 25 * time.Second
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.LookupEnv, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, os.Stderr))
 }
 
+// startTime is how long PostgreSQL may take to come up.
+const startTime = time.Minute
+
 // run gives the exit code: 0 after a signal, 1 if the engine failed, 2 for wrong settings.
-func run(ctx context.Context, lookup func(string) (string, bool), stderr io.Writer) int {
-	settings, err := judge0.SettingsFromEnv(lookup)
+func run(ctx context.Context, args []string, lookup func(string) (string, bool), stderr io.Writer) int {
+	role := judge0.Whole
+	switch {
+	case len(args) == 0:
+	case len(args) == 1 && args[0] == "server":
+		role = judge0.ServerRole
+	case len(args) == 1 && args[0] == "worker":
+		role = judge0.WorkerRole
+	default:
+		_, _ = fmt.Fprintln(stderr, "usage: judge0 [server|worker]")
+		return 2
+	}
+	settings, err := judge0.SettingsFromEnv(role, lookup)
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "judge0: wrong settings:\n%v\n", err)
 		return 2
@@ -46,17 +62,21 @@ func run(ctx context.Context, lookup func(string) (string, bool), stderr io.Writ
 
 func serve(ctx context.Context, s judge0.Settings) error {
 	o := s.Options
-	host, err := judge0.Isolate(ctx, &o, judge0.Places{}, s.RequireCgroup)
-	if err != nil {
-		return err
+	if o.Role != judge0.ServerRole {
+		host, err := judge0.Isolate(ctx, &o, judge0.Places{}, s.RequireCgroup)
+		if err != nil {
+			return err
+		}
+		defer host.Close()
+		o.Logger.Info("sandbox opened", "isolation", host.Isolation.String(), "missing", host.Missing)
 	}
-	defer host.Close()
-	o.Logger.Info("sandbox opened", "isolation", host.Isolation.String(), "missing", host.Missing)
 	engine, err := judge0.New(o)
 	if err != nil {
 		return err
 	}
-	failed := engine.Start(ctx)
+	startContext, cancelStart := context.WithTimeout(ctx, startTime)
+	failed := engine.Start(startContext)
+	cancelStart()
 	if failed == nil {
 		select {
 		case <-ctx.Done():

@@ -86,7 +86,7 @@ func loadSettings(args []string, lookup func(string) (string, bool)) (settings, 
 	var s settings
 	var gatewayErr, engineErr, webErr error
 	s.gateway, gatewayErr = config.Load(args, quiet)
-	s.engine, engineErr = judge0.SettingsFromEnv(quiet)
+	s.engine, engineErr = judge0.SettingsFromEnv(judge0.Whole, quiet)
 	s.webPort, webErr = strconv.Atoi(get("SANDGATE_WEB_PORT", "3000"))
 	if webErr != nil || s.webPort < 0 || s.webPort > 65535 {
 		webErr = fmt.Errorf("SANDGATE_WEB_PORT: %q is no port", get("SANDGATE_WEB_PORT", ""))

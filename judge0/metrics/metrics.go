@@ -19,6 +19,11 @@ type Metrics struct {
 	requests   *prometheus.CounterVec
 	answering  *prometheus.HistogramVec
 	commits    prometheus.Histogram
+	faults     *prometheus.CounterVec
+	reclaimed  prometheus.Counter
+	requeued   prometheus.Counter
+	lost       prometheus.Counter
+	swept      prometheus.Counter
 }
 
 // New makes the instruments and registers them; a name that is taken is a fault of the program and
@@ -40,8 +45,15 @@ func New(r prometheus.Registerer) *Metrics {
 		answering: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "judge0_http_request_duration_seconds",
 			Help: "How long requests took, by route; with wait=true the run is included.", Buckets: []float64{.001, .0025, .005, .01, .05, .1, .5, 1, 5, 10, 30}}, []string{"route"}),
 		commits: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "judge0_store_commit_seconds",
-			Help: "How long a commit of the store took.", Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .05, .1, .5, 1}}),
+			Help: "How long a commit of the embedded store, or a call to PostgreSQL, took.", Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .05, .1, .5, 1}}),
 	}
+	m.faults = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "judge0_backend_errors_total",
+		Help: "Calls that failed, by backend (postgres, redis)."}, []string{"backend"})
+	m.reclaimed = prometheus.NewCounter(prometheus.CounterOpts{Name: "judge0_leases_reclaimed_total", Help: "Submissions that were taken over because their worker's lease had lapsed."})
+	m.requeued = prometheus.NewCounter(prometheus.CounterOpts{Name: "judge0_requeued_total", Help: "Submissions that were queued again from the store because the queue lacked them."})
+	m.lost = prometheus.NewCounter(prometheus.CounterOpts{Name: "judge0_lost_too_often_total", Help: "Submissions that ended because too many workers were lost while they ran them."})
+	m.swept = prometheus.NewCounter(prometheus.CounterOpts{Name: "judge0_swept_total", Help: "Submissions that were deleted because of their age."})
+	r.MustRegister(m.faults, m.reclaimed, m.requeued, m.lost, m.swept)
 	r.MustRegister(m.runs, m.duration, m.inFlight, m.queued, m.callbacks, m.requests, m.answering, m.commits)
 	return m
 }
@@ -90,9 +102,44 @@ func (m *Metrics) Request(method, route string, status int, took time.Duration) 
 	}
 }
 
-// Commit notes a commit of the store.
+// Commit notes a commit of the embedded store, or a call to PostgreSQL.
 func (m *Metrics) Commit(took time.Duration) {
 	if m != nil {
 		m.commits.Observe(took.Seconds())
+	}
+}
+
+// Fault counts a call to a backend that failed.
+func (m *Metrics) Fault(backend string) {
+	if m != nil {
+		m.faults.WithLabelValues(backend).Inc()
+	}
+}
+
+// Reclaimed counts a submission that was taken over from a lost worker.
+func (m *Metrics) Reclaimed() {
+	if m != nil {
+		m.reclaimed.Inc()
+	}
+}
+
+// Requeued counts submissions that were queued again from the store.
+func (m *Metrics) Requeued(n int) {
+	if m != nil {
+		m.requeued.Add(float64(n))
+	}
+}
+
+// LostTooOften counts a submission that ended because of the workers that were lost with it.
+func (m *Metrics) LostTooOften() {
+	if m != nil {
+		m.lost.Inc()
+	}
+}
+
+// Swept counts submissions that were deleted because of their age.
+func (m *Metrics) Swept(n int) {
+	if m != nil {
+		m.swept.Add(float64(n))
 	}
 }

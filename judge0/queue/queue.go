@@ -23,6 +23,13 @@ type Item struct {
 	Token      string
 	Submission *api.Submission
 	Since      time.Time
+
+	// ID names this delivery in the queue that made it.
+	ID string
+	// Again tells that a worker may have been lost while it ran this submission.
+	Again bool
+	// Revoked is closed when another worker has taken the submission over; nil: none ever does.
+	Revoked <-chan struct{}
 }
 
 // carryLimit is how many bytes of texts an Item may carry along. Beyond it, holding a submission in

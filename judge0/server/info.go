@@ -55,7 +55,7 @@ type languageEntry struct {
 
 func (s *Server) listLanguages(c *gin.Context) {
 	list := []languageEntry{}
-	for _, language := range s.o.Languages.Active() {
+	for _, language := range s.languages().Active() {
 		list = append(list, languageEntry{ID: language.ID, Name: language.Name})
 	}
 	c.JSON(http.StatusOK, list)
@@ -63,7 +63,7 @@ func (s *Server) listLanguages(c *gin.Context) {
 
 func (s *Server) listAllLanguages(c *gin.Context) {
 	list := []languageEntry{}
-	for _, language := range s.o.Languages.All() {
+	for _, language := range s.languages().All() {
 		list = append(list, languageEntry{ID: language.ID, Name: language.Name, IsArchived: &language.IsArchived})
 	}
 	c.JSON(http.StatusOK, list)
@@ -71,7 +71,7 @@ func (s *Server) listAllLanguages(c *gin.Context) {
 
 func (s *Server) getLanguage(c *gin.Context) {
 	id, err := strconv.Atoi(c.Param("id"))
-	language, ok := s.o.Languages.Get(id)
+	language, ok := s.languages().Get(id)
 	if err != nil || !ok {
 		c.AbortWithStatus(http.StatusNotFound)
 		return
@@ -179,7 +179,7 @@ func (s *Server) countedStatistics(ctx context.Context, again bool) (gin.H, erro
 	}
 	languages, statuses := []gin.H{}, []gin.H{}
 	for _, id := range keys(counted.Languages) {
-		language, _ := s.o.Languages.Get(id)
+		language, _ := s.languages().Get(id)
 		languages = append(languages, gin.H{"language": gin.H{"id": id, "name": language.Name}, "count": counted.Languages[id]})
 	}
 	for _, id := range keys(counted.Statuses) {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -22,7 +23,7 @@ const requestIDHeader = "X-Request-Id"
 func (s *Server) observe(c *gin.Context) {
 	begun := time.Now()
 	id := c.GetHeader(requestIDHeader)
-	if id == "" || len(id) > 100 {
+	if !plainID(id) {
 		id = newToken()
 	}
 	c.Header(requestIDHeader, id)
@@ -33,13 +34,36 @@ func (s *Server) observe(c *gin.Context) {
 	if route == "" {
 		route = "none"
 	}
-	s.o.Metrics.Request(c.Request.Method, route, c.Writer.Status(), took)
+	s.o.Metrics.Request(method(c.Request.Method), route, c.Writer.Status(), took)
 	level := slog.LevelInfo
 	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
 		level = slog.LevelDebug
 	}
 	s.o.Logger.Log(c.Request.Context(), level, "request", "request_id", id, "method", c.Request.Method, "route", route,
-		"token", c.Param("token"), "status", c.Writer.Status(), "took", took)
+		"token", token(c), "status", c.Writer.Status(), "took", took)
+}
+
+// token is the submission's token in the path, as logs show it: nothing that a client made up.
+func token(c *gin.Context) string {
+	if token := c.Param("token"); plainID(token) {
+		return token
+	}
+	return ""
+}
+
+func plainID(id string) bool {
+	return id != "" && len(id) <= 100 && !strings.ContainsFunc(id, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-_.:", c)
+	})
+}
+
+// method keeps what a client makes up from becoming a label.
+func method(name string) string {
+	switch name {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return name
+	}
+	return "other"
 }
 
 func (s *Server) log(c *gin.Context) *slog.Logger {

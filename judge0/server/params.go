@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -76,8 +75,7 @@ func (s *Server) readParams(c *gin.Context) (api.Params, error) {
 	return params, nil
 }
 
-// readBody reads all of the body within its bounds of size and time. Afterwards the connection has
-// no deadline: the answer to wait=true may take long.
+// readBody reads all of the body within its bounds of size and time.
 func (s *Server) readBody(c *gin.Context) ([]byte, error) {
 	if c.Request.Body == nil || c.Request.ContentLength == 0 {
 		return nil, nil
@@ -86,15 +84,12 @@ func (s *Server) readBody(c *gin.Context) ([]byte, error) {
 	if c.Request.ContentLength > s.o.MaxBody {
 		return nil, tooLarge
 	}
-	connection := http.NewResponseController(c.Writer)
-	_ = connection.SetReadDeadline(time.Now().Add(s.o.BodyTime))
 	var body bytes.Buffer
 	// A length that is only claimed gets no memory in advance.
 	if n := c.Request.ContentLength; n > 0 {
 		body.Grow(int(min(n, 64<<10)) + bytes.MinRead)
 	}
 	_, err := body.ReadFrom(http.MaxBytesReader(c.Writer, c.Request.Body, s.o.MaxBody))
-	_ = connection.SetReadDeadline(time.Time{})
 	var size *http.MaxBytesError
 	switch {
 	case errors.As(err, &size):

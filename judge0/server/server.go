@@ -67,25 +67,27 @@ type Access struct {
 
 // Options are the parts of a Server.
 type Options struct {
-	Config    api.Config
-	Access    Access
-	Languages api.Languages
-	Host      string // the queue_host of what comes in here
-	Store     Store
-	Queue     Queue
-	Results   Results
-	Workers   Workers
-	Ready     func() error      // why no submission can be run now, or nil
-	About     About             //
-	Isolate   func() string     // the answer of GET /isolate: what the sandbox is
-	Gatherer  http.Handler      // the answer of GET /metrics; nil: 404
-	Metrics   *metrics.Metrics  //
-	Logger    *slog.Logger      //
-	MaxBody   int64             // bytes of a request's body; 0: 32 MiB
-	BodyTime  time.Duration     // in which a request's body must arrive; 0: one minute
-	Now       func() time.Time  // nil: time.Now
-	NewToken  func() string     // nil: a random UUID
-	System    func() SystemInfo // the answer of GET /system_info; nil: read from /proc
+	Config     api.Config
+	Access     Access
+	Languages  api.Languages
+	Catalogue  func() api.Languages // in place of Languages where these change; may be nil
+	Host       string               // the queue_host of what comes in here
+	Store      Store
+	Queue      Queue
+	Results    Results
+	Workers    Workers
+	Ready      func() error      // why no submission can be run now, or nil
+	About      About             //
+	Isolate    func() string     // the answer of GET /isolate: what the sandbox is
+	Gatherer   http.Handler      // the answer of GET /metrics; nil: 404
+	Metrics    *metrics.Metrics  //
+	Logger     *slog.Logger      //
+	MaxBody    int64             // bytes of a request's body; 0: 32 MiB
+	BodyTime   time.Duration     // in which a request's body must arrive; 0: one minute
+	AnswerTime time.Duration     // in which a client must take an answer in; 0: two minutes
+	Now        func() time.Time  // nil: time.Now
+	NewToken   func() string     // nil: a random UUID
+	System     func() SystemInfo // the answer of GET /system_info; nil: read from /proc
 }
 
 // About is what GET /about and GET /license say of this program.
@@ -110,6 +112,9 @@ func New(o Options) *Server {
 	}
 	if o.BodyTime <= 0 {
 		o.BodyTime = time.Minute
+	}
+	if o.AnswerTime <= 0 {
+		o.AnswerTime = 2 * time.Minute
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -138,6 +143,21 @@ func orDefault(s, fallback string) string {
 	return s
 }
 
+func (s *Server) languages() api.Languages {
+	if s.o.Catalogue != nil {
+		return s.o.Catalogue()
+	}
+	return s.o.Languages
+}
+
+// NewHealth makes a server of health and metrics alone, for a program that serves nothing else. Of
+// the options it needs Access, Ready, Gatherer and Logger.
+func NewHealth(o Options) *Server {
+	s := New(o)
+	s.handler = withoutTrailingSlash(s.healthRoutes())
+	return s
+}
+
 // Handler serves the API.
 func (s *Server) Handler() http.Handler { return s.handler }
 
@@ -147,24 +167,11 @@ func (s *Server) StopWaiting() { s.stop() }
 
 // routes lists the API.
 func (s *Server) routes() *gin.Engine {
-	router := gin.New()
-	router.RedirectTrailingSlash = false
-	router.RedirectFixedPath = false
-	router.HandleMethodNotAllowed = false
-	router.UseRawPath = false
-	// Addresses come from the connection: whoever may set a header must not choose its own.
-	_ = router.SetTrustedProxies(nil)
-	router.Use(s.observe, s.recover, s.checkAddress, s.checkOrigin)
-	router.NoRoute(func(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) })
-
+	router := s.healthRoutes()
 	get := func(path string, handlers ...gin.HandlerFunc) {
 		router.GET(path, handlers...)
 		router.HEAD(path, handlers...)
 	}
-	get("/healthz", s.healthz)
-	get("/readyz", s.readyz)
-
-	get("/metrics", s.authenticate, s.metrics)
 	get("/about", s.authenticate, s.about)
 	get("/version", s.authenticate, s.version)
 	get("/license", s.authenticate, s.license)
@@ -189,6 +196,28 @@ func (s *Server) routes() *gin.Engine {
 	return router
 }
 
+func (s *Server) healthRoutes() *gin.Engine {
+	router := gin.New()
+	router.RedirectTrailingSlash = false
+	router.RedirectFixedPath = false
+	router.HandleMethodNotAllowed = false
+	router.UseRawPath = false
+	// Addresses come from the connection: whoever may set a header must not choose its own.
+	_ = router.SetTrustedProxies(nil)
+	router.Use(s.observe, s.recover, s.checkAddress, s.checkOrigin)
+	router.NoRoute(func(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) })
+
+	get := func(path string, handlers ...gin.HandlerFunc) {
+		router.GET(path, handlers...)
+		router.HEAD(path, handlers...)
+	}
+	get("/healthz", s.healthz)
+	get("/readyz", s.readyz)
+
+	get("/metrics", s.authenticate, s.metrics)
+	return router
+}
+
 // withoutTrailingSlash serves /submissions/ as /submissions: client libraries send either, and don't
 // follow redirects.
 func withoutTrailingSlash(next http.Handler) http.Handler {
@@ -203,12 +232,14 @@ func withoutTrailingSlash(next http.Handler) http.Handler {
 	})
 }
 
-// HTTPServer makes the server that keeps slow and oversized requests out. The time in which a body
-// must arrive is set where it is read: a limit on the whole request would also end wait=true.
+// HTTPServer makes the server that keeps slow and oversized requests out. What waits for a result
+// lifts its limits for that time.
 func (s *Server) HTTPServer() *http.Server {
 	return &http.Server{
 		Handler:           s.handler,
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: min(10*time.Second, s.o.BodyTime),
+		ReadTimeout:       s.o.BodyTime,
+		WriteTimeout:      s.o.AnswerTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.o.Logger.Handler(), slog.LevelDebug),

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,16 +9,21 @@ import (
 	"io"
 	"log/slog"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/sandgate/sandgate/judge0"
 	"github.com/sandgate/sandgate/judge0/api"
+	"github.com/sandgate/sandgate/judge0/metrics"
 	"github.com/sandgate/sandgate/judge0/queue"
 	"github.com/sandgate/sandgate/judge0/server"
 	"github.com/sandgate/sandgate/judge0/store"
@@ -417,6 +423,97 @@ func TestAPanicIsAnswered(t *testing.T) {
 	fakeServer(fakes{panics: true}).ServeHTTP(w, r)
 	if w.Code != 500 || strings.Contains(w.Body.String(), "ouch") {
 		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+// serve answers on a real connection, which has deadlines.
+func serve(t *testing.T, o server.Options) (address string) {
+	t.Helper()
+	f := fakes{}
+	o.Config, o.Languages, o.Logger = api.DefaultConfig(), languages, slog.New(slog.DiscardHandler)
+	o.Store, o.Queue, o.Workers, o.Ready = f, f, f, func() error { return nil }
+	if o.Results == nil {
+		o.Results = f
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := server.New(o).HTTPServer()
+	go func() { _ = s.Serve(listener) }()
+	t.Cleanup(func() { _ = s.Close() })
+	return listener.Addr().String()
+}
+
+func dial(t *testing.T, address, request string) net.Conn {
+	t.Helper()
+	connection, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	_ = connection.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(connection, request); err != nil {
+		t.Fatal(err)
+	}
+	return connection
+}
+
+func TestABodyThatNobodyReadsHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	address := serve(t, server.Options{BodyTime: 50 * time.Millisecond, Access: server.Access{AuthnTokens: []string{"secret"}}})
+	for _, path := range []string{"/authenticate", "/submissions", "/nowhere"} {
+		connection := dial(t, address, "POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+		if _, err := io.ReadAll(connection); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// slowly tells of the end after a while.
+type slowly time.Duration
+
+func (s slowly) Subscribe(token string) (<-chan *api.Submission, func(), error) {
+	c := make(chan *api.Submission, 1)
+	timer := time.AfterFunc(time.Duration(s), func() { c <- &api.Submission{Token: token, Result: api.Result{Status: api.Accepted}} })
+	return c, func() { timer.Stop() }, nil
+}
+
+func TestWaitingTakesLongerThanABodyMay(t *testing.T) {
+	t.Parallel()
+	address := serve(t, server.Options{BodyTime: 20 * time.Millisecond, AnswerTime: 20 * time.Millisecond, Results: slowly(100 * time.Millisecond)})
+	for name, request := range map[string]string{
+		"body":  "POST /submissions?wait=true HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(good)) + "\r\n\r\n" + good,
+		"query": "POST /submissions?wait=true&language_id=71&source_code=x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+	} {
+		response, err := http.ReadResponse(bufio.NewReader(dial(t, address, request)), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if body, err := io.ReadAll(response.Body); response.StatusCode != 201 || err != nil || !strings.Contains(string(body), "Accepted") {
+			t.Errorf("%s: got %d %s, %v", name, response.StatusCode, body, err)
+		}
+		_ = response.Body.Close()
+	}
+}
+
+func TestMadeUpMethodsAreNoLabels(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	f := fakes{}
+	handler := server.New(server.Options{Config: api.DefaultConfig(), Store: f, Queue: f, Results: f, Workers: f, Metrics: metrics.New(registry), Logger: slog.New(slog.DiscardHandler)}).Handler()
+	for i := range 10 {
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(fmt.Sprintf("MADEUP%d", i), "/", nil))
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if n := len(family.GetMetric()); n > 1 {
+			t.Errorf("%s has %d series", family.GetName(), n)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -53,7 +54,11 @@ func (s *Server) createSubmission(c *gin.Context) {
 		c.JSON(http.StatusCreated, tokenAnswer{tokens[0]})
 		return
 	}
+	// A deadline that passes while it waits would end the request.
+	connection := http.NewResponseController(c.Writer)
+	_, _ = connection.SetReadDeadline(time.Time{}), connection.SetWriteDeadline(time.Time{})
 	finished, err := s.acceptAndWait(c.Request.Context(), entry, fields)
+	_ = connection.SetWriteDeadline(time.Now().Add(s.o.AnswerTime))
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -80,7 +85,7 @@ func (s *Server) inMaintenance(c *gin.Context) bool {
 }
 
 func (s *Server) newSubmission(params api.Params, base64 bool, keyHeader string) (store.New, api.Errors) {
-	submission, faults := api.NewSubmission(params, base64, s.o.Config, s.o.Languages)
+	submission, faults := api.NewSubmission(params, base64, s.o.Config, s.languages())
 	key, err := idempotencyKey(keyHeader, params)
 	if err != nil {
 		if faults == nil {
@@ -414,7 +419,7 @@ var stateFields = []string{"token", "status", "status_id", "language", "language
 	"time", "wall_time", "memory", "created_at", "queued_at", "started_at", "finished_at", "updated_at", "queue_host", "execution_host"}
 
 func (s *Server) render(submission *api.Submission, fields api.Fields, base64 bool) (json.RawMessage, error) {
-	language, _ := s.o.Languages.Get(submission.LanguageID)
+	language, _ := s.languages().Get(submission.LanguageID)
 	return submission.Render(fields, base64, language)
 }
 

@@ -3,7 +3,8 @@
 // and keep the promises that package storetest checks:
 //
 //   - what a method has answered is on the disk;
-//   - a submission goes from In Queue to Processing to a final status, each step once;
+//   - a submission goes from In Queue to Processing to a final status, each step once, unless its
+//     worker dies or hands it back, and MaxLost deaths end it;
 //   - two submissions with the same idempotency key are one.
 //
 // The server and the worker each name the methods that they need.
@@ -11,6 +12,7 @@ package store
 
 import (
 	"errors"
+	"time"
 
 	"github.com/sandgate/sandgate/judge0/api"
 )
@@ -21,6 +23,32 @@ var (
 	// ErrUnfinished is given for the deletion of a submission that is queued or running.
 	ErrUnfinished = errors.New("the submission has not finished")
 )
+
+// MaxLost is how many times a submission may be running when its program dies: one that kills its
+// worker must not do so for ever. It then ends as Internal Error with LostMessage.
+const (
+	MaxLost     = 3
+	LostMessage = "the worker died 3 times while it ran this submission"
+)
+
+// Lease is a worker's claim on one submission. ID is unlike that of any other claim, so that a step
+// whose answer got lost can be tried again. Host is the execution_host.
+type Lease struct{ ID, Host string }
+
+// Unfinished is a submission without a result. Status is In Queue or Processing.
+type Unfinished struct {
+	Token     string
+	Status    int
+	UpdatedAt time.Time
+}
+
+// Worker is what a worker process tells of itself. Failed counts runs that ended as Internal Error.
+type Worker struct {
+	ID, Host               string
+	Slots, Working, Failed int
+	Languages              []api.Language
+	SeenAt                 time.Time // by the store's clock
+}
 
 // New is a submission to be stored. IdempotencyKey may be empty.
 type New struct {

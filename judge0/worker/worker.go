@@ -8,6 +8,7 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"github.com/sandgate/sandgate/judge0/api"
 	"github.com/sandgate/sandgate/judge0/metrics"
 	"github.com/sandgate/sandgate/judge0/queue"
+	"github.com/sandgate/sandgate/judge0/store"
 )
 
 // Runner runs one submission. It gives an error only when ctx ended before there was a result;
@@ -27,16 +29,21 @@ type Runner interface {
 	Run(ctx context.Context, s *api.Submission) (api.Result, error)
 }
 
-// Queue is where submissions come from.
+// Queue is where submissions come from. Done ends what Pop gave, Return gives it back for another
+// worker to take.
 type Queue interface {
 	Pop(ctx context.Context) (queue.Item, error)
+	Done(item queue.Item)
+	Return(item queue.Item)
 }
 
 // Store is where submissions are, and where results go.
 type Store interface {
 	Get(ctx context.Context, tokens []string, program bool) (map[string]*api.Submission, error)
-	Start(ctx context.Context, token, host string, at time.Time) (bool, error)
-	Finish(ctx context.Context, token string, r api.Result, at time.Time) (bool, error)
+	Start(ctx context.Context, token string, lease store.Lease, at time.Time) (bool, error)
+	Finish(ctx context.Context, token, lease string, r api.Result, at time.Time) (bool, error)
+	Release(ctx context.Context, token, lease string) error
+	Lose(ctx context.Context, token string, at time.Time) (ended bool, err error)
 }
 
 // Announcer tells those who wait for a result.
@@ -147,14 +154,30 @@ func (p *Pool) handle(item queue.Item) {
 	language, status := 0, 0
 	defer func() { p.o.Metrics.RunEnded(language, status, p.o.Now().Sub(begun)) }()
 
-	s, err := p.start(item, log)
-	if err != nil || s == nil {
+	lease := store.Lease{ID: rand.Text(), Host: p.o.Host}
+	s, err := p.start(item, lease, log)
+	switch {
+	case err != nil:
+		p.giveBack(item, lease, log)
+		return
+	case s == nil:
+		p.o.Queue.Done(item)
 		return
 	}
 	finished := p.o.Callbacks.Started(s)
-	result, err := p.run(s, log)
-	if err != nil {
-		log.Warn("the run was given up; it is taken up again at the next start", "error", err)
+	if api.Finished(s.Status) { // it ended without a run: too many workers were lost with it
+		language, status = s.LanguageID, s.Status
+		p.end(item, s, finished, log)
+		return
+	}
+	result, err := p.run(s, item.Revoked, log)
+	switch {
+	case errors.Is(err, errRevoked):
+		log.Warn("the run was given up: another worker took the submission over")
+		return
+	case err != nil:
+		log.Warn("the run was given up; it is taken up again", "error", err)
+		p.giveBack(item, lease, log)
 		return
 	}
 	done := *s
@@ -163,36 +186,70 @@ func (p *Pool) handle(item queue.Item) {
 	done.FinishedAt, done.UpdatedAt = &at, &at
 	recorded := false
 	if err := p.persist(log, "record a result", func() (err error) {
-		recorded, err = p.o.Store.Finish(p.running, done.Token, result, at)
+		recorded, err = p.o.Store.Finish(p.running, done.Token, lease.ID, result, at)
 		return err
 	}); err != nil {
+		p.giveBack(item, lease, log)
 		return
 	}
 	language, status = done.LanguageID, result.Status
-	if result.Status == api.InternalError {
-		p.failed.Add(1)
-	}
 	if !recorded {
 		log.Warn("there was a result already; this one is dropped")
+		p.o.Queue.Done(item)
 		return
 	}
-	p.o.Results.Announce(&done)
-	finished(&done)
-	log.Info("submission finished", "language", language, "status", status, "took", at.Sub(begun))
+	p.end(item, &done, finished, log)
 }
 
-// start claims the submission; nil without an error means that there is nothing to run.
-func (p *Pool) start(item queue.Item, log *slog.Logger) (*api.Submission, error) {
+// end tells of what was recorded.
+func (p *Pool) end(item queue.Item, done *api.Submission, finished func(*api.Submission), log *slog.Logger) {
+	if done.Status == api.InternalError {
+		p.failed.Add(1)
+	}
+	p.o.Results.Announce(done)
+	finished(done)
+	p.o.Queue.Done(item)
+	var took time.Duration
+	if done.StartedAt != nil {
+		took = done.FinishedAt.Sub(*done.StartedAt)
+	}
+	log.Info("submission finished", "language", done.LanguageID, "status", done.Status, "took", took)
+}
+
+// releaseTime is how long handing a submission back may take: the program is about to end.
+const releaseTime = time.Second
+
+// giveBack hands a submission back, so that giving it up does not count as the death of a worker.
+func (p *Pool) giveBack(item queue.Item, lease store.Lease, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTime)
+	defer cancel()
+	item.Again = false
+	if err := p.o.Store.Release(ctx, item.Token, lease.ID); err != nil {
+		log.Error("hand a submission back", "error", err)
+		item.Again = true // it may be Processing still
+	}
+	p.o.Queue.Return(item)
+}
+
+// start claims the submission; nil without an error means that there is nothing to run, and one that
+// has ended that it was lost too often.
+func (p *Pool) start(item queue.Item, lease store.Lease, log *slog.Logger) (*api.Submission, error) {
 	at := p.o.Now().UTC()
-	var claimed bool
+	again, claimed, ended := item.Again, false, false
 	var stored *api.Submission
 	err := p.persist(log, "start a submission", func() (err error) {
-		if !claimed {
-			if claimed, err = p.o.Store.Start(p.running, item.Token, p.o.Host, at); err != nil || !claimed {
+		if again {
+			if ended, err = p.o.Store.Lose(p.running, item.Token, at); err != nil {
+				return err
+			}
+			again = false
+		}
+		if !claimed && !ended {
+			if claimed, err = p.o.Store.Start(p.running, item.Token, lease, at); err != nil || !claimed {
 				return err
 			}
 		}
-		if stored = item.Submission; stored == nil {
+		if stored = item.Submission; stored == nil || ended {
 			found, err := p.o.Store.Get(p.running, []string{item.Token}, true)
 			if err != nil {
 				return err
@@ -208,21 +265,44 @@ func (p *Pool) start(item queue.Item, log *slog.Logger) (*api.Submission, error)
 		return nil, err
 	}
 	s := *stored
+	if ended {
+		log.Error("the submission ends: too many workers were lost while they ran it")
+		p.o.Metrics.LostTooOften()
+		return &s, nil
+	}
 	s.Status, s.StartedAt, s.UpdatedAt, s.ExecutionHost = api.Processing, &at, &at, &p.o.Host
 	return &s, nil
 }
 
-func (p *Pool) run(s *api.Submission, log *slog.Logger) (result api.Result, err error) {
+// errRevoked ends a run whose submission another worker has taken over.
+var errRevoked = errors.New("the lease was lost")
+
+func (p *Pool) run(s *api.Submission, revoked <-chan struct{}, log *slog.Logger) (result api.Result, err error) {
+	running, cancel := context.WithCancelCause(p.running)
+	defer cancel(nil)
+	if revoked != nil {
+		watched := make(chan struct{})
+		defer func() { <-watched }()
+		defer cancel(nil)
+		go func() {
+			defer close(watched)
+			select {
+			case <-revoked:
+				cancel(errRevoked)
+			case <-running.Done():
+			}
+		}()
+	}
 	defer func() {
 		if cause := recover(); cause != nil {
 			log.Error("a run panicked", "panic", cause, "stack", string(debug.Stack()))
 			result, err = internalError("the runner failed"), nil
 		}
 	}()
-	result, err = p.o.Runner.Run(p.running, s)
+	result, err = p.o.Runner.Run(running, s)
 	switch {
-	case err != nil && p.running.Err() != nil:
-		return result, err
+	case err != nil && running.Err() != nil:
+		return result, context.Cause(running)
 	case err != nil:
 		log.Error("run a submission", "error", err)
 		return internalError(err.Error()), nil

@@ -28,18 +28,18 @@ var errDisk = errors.New("the disk is on fire")
 
 func (f *failing) fails() bool { return f.calls.Add(1)%2 == 1 }
 
-func (f *failing) Start(ctx context.Context, token, host string, at time.Time) (bool, error) {
+func (f *failing) Start(ctx context.Context, token string, lease store.Lease, at time.Time) (bool, error) {
 	if f.fails() {
 		return false, errDisk
 	}
-	return f.Store.Start(ctx, token, host, at)
+	return f.Store.Start(ctx, token, lease, at)
 }
 
-func (f *failing) Finish(ctx context.Context, token string, r api.Result, at time.Time) (bool, error) {
+func (f *failing) Finish(ctx context.Context, token, lease string, r api.Result, at time.Time) (bool, error) {
 	if f.fails() {
 		return false, errDisk
 	}
-	return f.Store.Finish(ctx, token, r, at)
+	return f.Store.Finish(ctx, token, lease, r, at)
 }
 
 func (f *failing) Get(ctx context.Context, tokens []string, program bool) (map[string]*api.Submission, error) {

@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/sandgate/sandgate/judge0/api"
@@ -64,6 +66,20 @@ func (h *Hub) Announce(s *api.Submission) {
 	for _, c := range list {
 		c <- s
 	}
+}
+
+// Waiting lists the tokens that are waited for.
+func (h *Hub) Waiting() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.subscribers))
+}
+
+// Has tells whether anybody waits for a token.
+func (h *Hub) Has(token string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.subscribers[token]) > 0
 }
 
 // Len tells how many subscriptions there are.

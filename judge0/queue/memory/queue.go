@@ -96,6 +96,15 @@ func (q *Queue) take() (item queue.Item, more, ok bool) {
 	return item, q.head < len(q.items), true
 }
 
+// Done ends the delivery of an item: there is nothing to note.
+func (q *Queue) Done(queue.Item) {}
+
+// Return gives an item back that was not run to its end, for others to take.
+func (q *Queue) Return(item queue.Item) { q.Push(0, item) }
+
+// Close does nothing: nothing runs.
+func (q *Queue) Close() {}
+
 // Len tells how many items wait.
 func (q *Queue) Len() int {
 	q.mu.Lock()

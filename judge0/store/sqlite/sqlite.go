@@ -67,7 +67,12 @@ CREATE TABLE programs (
 	per_process_memory INTEGER NOT NULL,
 	redirect_stderr INTEGER NOT NULL,
 	enable_network INTEGER NOT NULL
-) STRICT;`}
+) STRICT;`, `
+ALTER TABLE submissions ADD COLUMN lost INTEGER NOT NULL DEFAULT 0; -- how many workers died with it
+`, `
+ALTER TABLE submissions ADD COLUMN lease TEXT; -- of the worker that runs it, or that recorded its result
+CREATE INDEX submissions_finished ON submissions (finished_at) WHERE status > 2;
+`}
 
 const (
 	stateColumns = `s.token, s.status, s.language_id, s.created_at, s.queued_at, s.started_at, s.finished_at, s.updated_at,
@@ -85,9 +90,16 @@ const (
 	selectPrograms = `SELECT ` + stateColumns + `, ` + programColumns + ` FROM submissions s JOIN programs p ON p.seq = s.seq WHERE s.token IN (SELECT value FROM json_each(?))`
 	selectPage     = `SELECT ` + stateColumns + `, ` + programColumns + ` FROM (SELECT seq FROM submissions ORDER BY seq DESC LIMIT ? OFFSET ?) page
 		JOIN submissions s ON s.seq = page.seq JOIN programs p ON p.seq = s.seq ORDER BY s.seq DESC`
-	startOne  = `UPDATE submissions SET status = 2, started_at = ?, updated_at = ?, execution_host = ? WHERE token = ? AND status = 1`
-	finishOne = `UPDATE submissions SET status = ?, finished_at = ?, updated_at = ?, stdout = ?, stderr = ?, compile_output = ?, message = ?,
-		exit_code = ?, exit_signal = ?, time = ?, wall_time = ?, memory = ? WHERE token = ? AND status <= 2`
+	startOne    = `UPDATE submissions SET status = 2, started_at = ?, updated_at = ?, execution_host = ?, lease = ? WHERE token = ? AND (status = 1 OR status = 2 AND lease = ?)`
+	releaseOne  = `UPDATE submissions SET status = 1, started_at = NULL, execution_host = NULL WHERE token = ? AND status = 2 AND lease = ?`
+	requeueLost = `UPDATE submissions SET status = 1, started_at = NULL, execution_host = NULL, lost = lost + 1 WHERE status = 2`
+	endLost     = `UPDATE submissions SET status = ?, message = ?, finished_at = ?, updated_at = ? WHERE status = 2 AND lost + 1 >= ?`
+	finishOne   = `UPDATE submissions SET status = ?, finished_at = ?, updated_at = ?, stdout = ?, stderr = ?, compile_output = ?, message = ?,
+		exit_code = ?, exit_signal = ?, time = ?, wall_time = ?, memory = ?, lease = ? WHERE token = ? AND status <= 2`
+	recordedBy = `SELECT count(*) FROM submissions WHERE token = ? AND status > 2 AND lease = ?`
+	loseOne    = `UPDATE submissions SET status = 1, started_at = NULL, execution_host = NULL, lost = lost + 1 WHERE token = ? AND status = 2 AND lost + 1 < ?`
+	endOne     = `UPDATE submissions SET status = ?, message = ?, finished_at = ?, updated_at = ? WHERE token = ? AND status = 2 AND lost + 1 >= ?`
+	sweepSome  = `DELETE FROM submissions WHERE seq IN (SELECT seq FROM submissions WHERE status > 2 AND finished_at < ? ORDER BY finished_at LIMIT ?)`
 )
 
 // Store is an open file. Its methods may be called from any goroutine.
@@ -254,12 +266,12 @@ func (s *Store) Delete(ctx context.Context, token string) (*api.Submission, erro
 	return gone, nil
 }
 
-// Start marks a queued submission as Processing. It tells whether this call did: false means that
-// it is not queued any more, or gone.
-func (s *Store) Start(ctx context.Context, token, host string, at time.Time) (bool, error) {
+// Start marks a queued submission as Processing under a lease. It tells whether it is now: false
+// means that another lease runs it, that it has ended, or is gone.
+func (s *Store) Start(ctx context.Context, token string, lease store.Lease, at time.Time) (bool, error) {
 	var did bool
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) (err error) {
-		did, err = tx.ExecOne(startOne, at.UnixMicro(), at.UnixMicro(), host, token)
+		did, err = tx.ExecOne(startOne, at.UnixMicro(), at.UnixMicro(), lease.Host, lease.ID, token, lease.ID)
 		return err
 	})
 	if err != nil {
@@ -268,13 +280,19 @@ func (s *Store) Start(ctx context.Context, token, host string, at time.Time) (bo
 	return did, nil
 }
 
-// Finish records a result. It tells whether this call did: false means that there was one already,
-// or that the submission is gone.
-func (s *Store) Finish(ctx context.Context, token string, r api.Result, at time.Time) (bool, error) {
+// Finish records a result, the first that comes, from whichever lease. It tells whether the result
+// that stands is that of this lease.
+func (s *Store) Finish(ctx context.Context, token, lease string, r api.Result, at time.Time) (bool, error) {
 	var did bool
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) (err error) {
 		did, err = tx.ExecOne(finishOne, r.Status, at.UnixMicro(), at.UnixMicro(), sqlitedb.Bytes(r.Stdout), sqlitedb.Bytes(r.Stderr), sqlitedb.Bytes(r.CompileOutput), sqlitedb.Bytes(r.Message),
-			r.ExitCode, r.ExitSignal, r.Time, r.WallTime, r.Memory, token)
+			r.ExitCode, r.ExitSignal, r.Time, r.WallTime, r.Memory, lease, token)
+		if err != nil || did {
+			return err
+		}
+		var n int
+		err = tx.QueryRow(recordedBy, []any{token, lease}, &n)
+		did = n > 0
 		return err
 	})
 	if err != nil {
@@ -283,14 +301,71 @@ func (s *Store) Finish(ctx context.Context, token string, r api.Result, at time.
 	return did, nil
 }
 
+// Release puts a submission that is Processing under a lease back In Queue: its worker gives it up
+// in good order.
+func (s *Store) Release(ctx context.Context, token, lease string) error {
+	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
+		_, err := tx.Exec(releaseOne, token, lease)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("release a submission: %w", err)
+	}
+	return nil
+}
+
+// Lose puts a submission that was Processing when its worker got lost back In Queue, or ends it if
+// that was the last time it may happen. It tells whether it did end it.
+func (s *Store) Lose(ctx context.Context, token string, at time.Time) (bool, error) {
+	var ended bool
+	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) (err error) {
+		if ended, err = tx.ExecOne(endOne, api.InternalError, []byte(store.LostMessage), at.UnixMicro(), at.UnixMicro(), token, store.MaxLost); err != nil || ended {
+			return err
+		}
+		_, err = tx.Exec(loseOne, token, store.MaxLost)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("count a lost worker: %w", err)
+	}
+	return ended, nil
+}
+
+// Sweep deletes at most limit submissions that finished before a moment, oldest first, and tells
+// how many.
+func (s *Store) Sweep(ctx context.Context, before time.Time, limit int) (int, error) {
+	var n int
+	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
+		result, err := tx.Exec(sweepSome, before.UnixMicro(), limit)
+		if err != nil {
+			return err
+		}
+		deleted, err := result.RowsAffected()
+		n = int(deleted)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete old submissions: %w", err)
+	}
+	return n, nil
+}
+
+// Exclusive runs f: no other process has the file open.
+func (s *Store) Exclusive(ctx context.Context, _ string, f func(context.Context) error) (bool, error) {
+	return true, f(ctx)
+}
+
 // Recover gives the tokens of all submissions without a result in the order in which they came,
-// and puts those that were Processing back In Queue. It is for the start of a program, before any
-// worker runs.
-func (s *Store) Recover(ctx context.Context) ([]string, error) {
+// and puts those that were Processing back In Queue, but for those that lost their worker for the
+// last time: they end at the given time. It is for the start of a program, before any worker runs.
+func (s *Store) Recover(ctx context.Context, at time.Time) ([]string, error) {
 	var tokens []string
 	err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		tokens = nil
-		if _, err := tx.Exec(`UPDATE submissions SET status = 1, started_at = NULL, execution_host = NULL WHERE status = 2`); err != nil {
+		if _, err := tx.Exec(endLost, api.InternalError, []byte(store.LostMessage), at.UnixMicro(), at.UnixMicro(), store.MaxLost); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(requeueLost); err != nil {
 			return err
 		}
 		rows, err := tx.Query(`SELECT token FROM submissions WHERE status <= 2 ORDER BY seq`)

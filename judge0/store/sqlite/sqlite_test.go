@@ -10,7 +10,7 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) (storetest.Store, func() storetest.Store) {
+	storetest.RunEmbedded(t, func(t *testing.T) (storetest.Embedded, func() storetest.Embedded) {
 		open := func(path string) *Store {
 			s, err := Open(path)
 			if err != nil {
@@ -22,7 +22,7 @@ func TestStore(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "judge0.db")
 		// Again reads a copy of the files as they are on the disk, with the first store still
 		// open: what a killed process leaves.
-		return open(path), func() storetest.Store {
+		return open(path), func() storetest.Embedded {
 			copied := filepath.Join(t.TempDir(), "copy.db")
 			for _, suffix := range []string{"", "-wal"} {
 				data, err := os.ReadFile(path + suffix)
