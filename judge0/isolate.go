@@ -14,8 +14,9 @@ import (
 // for programs that lie in bin/ of the repository or of the image.
 type Places struct {
 	Init       string // sandbox-init; "": beside the program that runs
-	TypeScript string // the folder of the TypeScript compiler; "": ../toolchains/typescript from there
-	Cache      string // for what is compiled once; "": cache/ in the folder of the data
+	Toolchains string // the folder of the compilers of TypeScript and Kotlin; "": ../toolchains from there
+	Prepared   string // what the image's building prepared; "": ../cache from there
+	Cache      string // for what is prepared once; "": cache/ in the folder of the data
 }
 
 // Host is what Isolate found: how programs are held, and which languages of the catalogue are not
@@ -37,13 +38,16 @@ func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool)
 	if places.Init == "" {
 		places.Init = filepath.Join(filepath.Dir(program), "sandbox-init")
 	}
-	if places.TypeScript == "" {
-		places.TypeScript = filepath.Join(filepath.Dir(filepath.Dir(program)), "toolchains", "typescript")
+	if places.Toolchains == "" {
+		places.Toolchains = filepath.Join(filepath.Dir(filepath.Dir(program)), "toolchains")
+	}
+	if places.Prepared == "" {
+		places.Prepared = filepath.Join(filepath.Dir(filepath.Dir(program)), "cache")
 	}
 	if places.Cache == "" {
 		places.Cache = filepath.Join(o.DataDir, "cache")
 	}
-	languages, err := language.Find(ctx, language.Options{TypeScript: []string{places.TypeScript}, Cache: places.Cache, Logger: o.Logger})
+	languages, err := language.Find(ctx, language.Options{Toolchains: places.Toolchains, Prepared: places.Prepared, Cache: places.Cache, Logger: o.Logger})
 	if err != nil {
 		return Host{}, err
 	}

@@ -20,8 +20,11 @@ type tool struct {
 
 // find looks for a program where distributions put it, and then where its own installer does. A
 // wrapper in a home folder (a version manager's shim) is not followed blindly: it would look for
-// files that no box has.
+// files that no box has. What begins with a slash is a file that is looked for there only.
 func (h *host) find(name string) (tool, bool) {
+	if strings.HasPrefix(name, "/") {
+		return tool{path: name}, visible(name) && isFile(name)
+	}
 	for _, dir := range []string{"/usr/bin", "/usr/local/bin", "/bin"} {
 		path := filepath.Join(dir, name)
 		if resolved, err := filepath.EvalSymlinks(path); err == nil && visible(resolved) && executable(resolved) {
@@ -35,14 +38,18 @@ func (h *host) find(name string) (tool, bool) {
 		return h.fromRoot("rust", []string{"rustc", "--print", "sysroot"}, "bin/rustc")
 	case "node":
 		if path := output("node", "-p", "process.execPath"); path != "" {
-			return h.inFolder("node", filepath.Dir(filepath.Dir(path)), "bin/node")
+			return h.inFolder("node", filepath.Dir(filepath.Dir(path)), "bin/node", executable)
 		}
 	case "java", "javac":
 		if home := os.Getenv("JAVA_HOME"); home != "" {
-			return h.inFolder("java", home, "bin/"+name)
+			return h.inFolder("java", home, "bin/"+name, executable)
 		}
 	case "tsc":
 		return h.typescript()
+	case "kotlin-compiler":
+		t, ok := h.inFolder("kotlin", filepath.Join(h.options.Toolchains, "kotlin"), "node_modules/kotlin-compiler/lib/kotlin-compiler.jar", isFile)
+		h.values["kotlin-lib"] = filepath.Dir(t.path)
+		return t, ok
 	}
 	return tool{}, false
 }
@@ -50,26 +57,24 @@ func (h *host) find(name string) (tool, bool) {
 // typescript is the native compiler that `npm ci` puts into toolchains/typescript.
 func (h *host) typescript() (tool, bool) {
 	const modules = "node_modules"
-	for _, root := range h.typescriptFolders {
-		found, err := filepath.Glob(filepath.Join(root, modules, "@typescript/typescript-linux-*/lib/tsc"))
-		if err != nil || len(found) != 1 {
-			continue
-		}
-		inside, err := filepath.Rel(root, found[0])
-		if err != nil {
-			continue
-		}
-		t, ok := h.inFolder("typescript", root, inside)
-		h.values["types"] = strings.TrimSuffix(t.path, inside) + modules + "/@types"
-		return t, ok
+	root := filepath.Join(h.options.Toolchains, "typescript")
+	found, err := filepath.Glob(filepath.Join(root, modules, "@typescript/typescript-linux-*/lib/tsc"))
+	if err != nil || len(found) != 1 {
+		return tool{}, false
 	}
-	return tool{}, false
+	inside, err := filepath.Rel(root, found[0])
+	if err != nil {
+		return tool{}, false
+	}
+	t, ok := h.inFolder("typescript", root, inside, executable)
+	h.values["types"] = strings.TrimSuffix(t.path, inside) + modules + "/@types"
+	return t, ok
 }
 
 // fromRoot asks a toolchain for its root, and then tries the places given.
 func (h *host) fromRoot(name string, ask []string, inside string, places ...string) (tool, bool) {
 	for _, root := range append([]string{output(ask[0], ask[1:]...)}, places...) {
-		if t, ok := h.inFolder(name, root, inside); ok {
+		if t, ok := h.inFolder(name, root, inside, executable); ok {
 			return t, true
 		}
 	}
@@ -77,9 +82,9 @@ func (h *host) fromRoot(name string, ask []string, inside string, places ...stri
 }
 
 // inFolder gives the tool at root/inside; a root that no box sees is shown as /opt/name.
-func (h *host) inFolder(name, root, inside string) (tool, bool) {
+func (h *host) inFolder(name, root, inside string, usable func(path string) bool) (tool, bool) {
 	root, err := filepath.EvalSymlinks(root)
-	if err != nil || root == "/" || !executable(filepath.Join(root, inside)) {
+	if err != nil || root == "/" || !usable(filepath.Join(root, inside)) {
 		return tool{}, false
 	}
 	if visible(root) {
@@ -97,6 +102,11 @@ func visible(path string) bool {
 		}
 	}
 	return false
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func executable(path string) bool {

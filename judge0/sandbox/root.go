@@ -99,7 +99,7 @@ func mountsBelow() (func(folder string) []string, error) {
 // and they are copied: a link among them can't lead out of what is listed here.
 var etcFromHost = []string{
 	"ld.so.cache", "localtime", "alternatives", "java-*-openjdk", "python3*", "mono", "php", "perl",
-	"R", "ghc", "erlang", "fpc*.cfg", "octave.conf", "lua",
+	"R", "ghc", "erlang", "fpc*.cfg", "octaverc", "lua", "ldc2.conf", "gnucobol", "sbclrc", "groovy", "GNUstep",
 }
 
 func writeEtc(dir string, user int) error {

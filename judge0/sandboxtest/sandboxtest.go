@@ -20,8 +20,12 @@ func Root() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
-// BuildInit builds sandbox-init into dir and gives its path.
+// BuildInit builds sandbox-init into dir and gives its path. Where SANDBOX_INIT names a program that
+// was built before, as on a machine without Go and the repository, it is that one.
 func BuildInit(dir string) (string, error) {
+	if path := os.Getenv("SANDBOX_INIT"); path != "" {
+		return path, nil
+	}
 	path := filepath.Join(dir, "sandbox-init")
 	build := exec.Command("go", "build", "-o", path, "./judge0/sandbox/init")
 	build.Dir = Root()
@@ -30,6 +34,14 @@ func BuildInit(dir string) (string, error) {
 		return "", fmt.Errorf("build sandbox-init: %w\n%s", err, out)
 	}
 	return path, nil
+}
+
+// fromEnv gives the folder that a variable of the environment names, or one of the repository.
+func fromEnv(variable, place string) string {
+	if path := os.Getenv(variable); path != "" {
+		return path
+	}
+	return filepath.Join(Root(), place)
 }
 
 // Open gives a sandbox that shows the toolchains of this host, and the languages. What is compiled
@@ -50,7 +62,7 @@ func Open(ready int) (*sandbox.Sandbox, *language.Set, func(), error) {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	languages, err := language.Find(context.Background(), language.Options{
-		TypeScript: []string{filepath.Join(Root(), "toolchains/typescript")}, Cache: filepath.Join(Root(), "bin/cache"), Logger: log,
+		Toolchains: fromEnv("SANDBOX_TOOLCHAINS", "toolchains"), Cache: fromEnv("SANDBOX_CACHE", "bin/cache"), Logger: log,
 	})
 	if err != nil {
 		return fail(err)
