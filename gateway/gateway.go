@@ -156,7 +156,7 @@ func (g *Gateway) assemble(secret []byte) {
 	g.streams = live.NewStreams(g.Config.MaxStreams,
 		func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },
 		func(ctx context.Context, sub *submission.Submission) (*submission.Submission, error) {
-			return service.Get(ctx, sub.Account, sub.Token)
+			return service.Get(ctx, sub.Account, sub.Token, submission.Outcome)
 		})
 	count.Gauge("waiting", "Submissions that wait for the engine.", func() float64 { return float64(g.dispatcher.Stats().Waiting) })
 	count.Gauge("unfinished", "Submissions that have not ended.", func() float64 { return float64(g.dispatcher.Stats().Unfinished) })

@@ -2,6 +2,7 @@ package judge0
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -31,6 +32,9 @@ type Host struct {
 // Runner, Languages, Check and Isolate. requireCgroup refuses the weaker fallback without control
 // groups.
 func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool) (Host, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return Host{}, err
@@ -60,6 +64,10 @@ func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool)
 	if err := languages.Load(ctx, boxes); err != nil {
 		boxes.Close()
 		return Host{}, err
+	}
+	if o.Config.AllowEnableNetwork || o.Config.EnableNetwork {
+		o.Logger.Warn("programs get no network here: ALLOW_ENABLE_NETWORK and ENABLE_NETWORK have no effect")
+		o.Config.AllowEnableNetwork, o.Config.EnableNetwork = false, false
 	}
 	o.Runner = runner.New(runner.Options{Boxes: boxes, Languages: languages, Config: o.Config})
 	o.Languages = languages.Languages()

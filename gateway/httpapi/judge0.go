@@ -110,17 +110,19 @@ func (j *judge0) get(c *gin.Context) {
 }
 
 func (j *judge0) delete(c *gin.Context) {
-	j.show(c, true, j.submissions.Delete)
+	j.show(c, true, func(ctx context.Context, account, token string, _ submission.Part) (*submission.Submission, error) {
+		return j.submissions.Delete(ctx, account, token)
+	})
 }
 
-func (j *judge0) show(c *gin.Context, base64 bool, find func(ctx context.Context, account, token string) (*submission.Submission, error)) {
+func (j *judge0) show(c *gin.Context, base64 bool, find func(ctx context.Context, account, token string, what submission.Part) (*submission.Submission, error)) {
 	shape, err := queryShape(c)
 	if err != nil {
 		_ = c.Error(err)
 		return
 	}
 	shape.base64 = shape.base64 || base64
-	sub, err := find(c.Request.Context(), account(c), c.Param("token"))
+	sub, err := find(c.Request.Context(), account(c), c.Param("token"), submission.Part(shape.fields.Program()))
 	if err != nil {
 		_ = c.Error(err)
 		return
@@ -168,7 +170,7 @@ func (j *judge0) getBatch(c *gin.Context) {
 	for i := range tokens {
 		tokens[i] = strings.TrimSpace(tokens[i])
 	}
-	subs, err := j.submissions.GetMany(c.Request.Context(), account(c), tokens)
+	subs, err := j.submissions.GetMany(c.Request.Context(), account(c), tokens, submission.Part(shape.fields.Program()))
 	if err != nil {
 		_ = c.Error(err)
 		return
@@ -237,7 +239,7 @@ func (j *judge0) list(c *gin.Context) {
 		return
 	}
 	page, perPage = min(page, 1_000_000), min(perPage, perPageMost)
-	subs, total, err := j.submissions.List(c.Request.Context(), account(c), page, perPage)
+	subs, total, err := j.submissions.List(c.Request.Context(), account(c), page, perPage, submission.Part(shape.fields.Program()))
 	if err != nil {
 		_ = c.Error(err)
 		return

@@ -26,9 +26,9 @@ type Submissions interface {
 	Create(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
 	Run(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
 	CreateMany(ctx context.Context, account string, requests []submission.Request) ([]submission.Created, error)
-	Get(ctx context.Context, account, token string) (*submission.Submission, error)
-	GetMany(ctx context.Context, account string, tokens []string) ([]*submission.Submission, error)
-	List(ctx context.Context, account string, page, perPage int) ([]*submission.Submission, int, error)
+	Get(ctx context.Context, account, token string, what submission.Part) (*submission.Submission, error)
+	GetMany(ctx context.Context, account string, tokens []string, what submission.Part) ([]*submission.Submission, error)
+	List(ctx context.Context, account string, page, perPage int, what submission.Part) ([]*submission.Submission, int, error)
 	Delete(ctx context.Context, account, token string) (*submission.Submission, error)
 	Watch(ctx context.Context, account, token string) (*submission.Submission, submission.Subscription, error)
 }

@@ -187,15 +187,15 @@ func (a anything) CreateMany(ctx context.Context, account string, requests []sub
 	return created, nil
 }
 
-func (anything) Get(_ context.Context, _, token string) (*submission.Submission, error) {
+func (anything) Get(_ context.Context, _, token string, _ submission.Part) (*submission.Submission, error) {
 	return &submission.Submission{Submission: api.Submission{Token: token, Result: api.Result{Stdout: &token}}}, nil
 }
 
-func (a anything) GetMany(_ context.Context, _ string, tokens []string) ([]*submission.Submission, error) {
+func (a anything) GetMany(_ context.Context, _ string, tokens []string, _ submission.Part) ([]*submission.Submission, error) {
 	return make([]*submission.Submission, len(tokens)), nil
 }
 
-func (anything) List(_ context.Context, _ string, page, perPage int) ([]*submission.Submission, int, error) {
+func (anything) List(_ context.Context, _ string, page, perPage int, _ submission.Part) ([]*submission.Submission, int, error) {
 	if page < 1 || page > 1_000_000 || perPage < 1 || perPage > perPageMost {
 		return nil, 0, fmt.Errorf("page %d of %d", page, perPage)
 	}

@@ -156,7 +156,7 @@ func renamed(err error) error {
 }
 
 func (v *v1) get(c *gin.Context) {
-	sub, err := v.submissions.Get(c.Request.Context(), account(c), c.Param("token"))
+	sub, err := v.submissions.Get(c.Request.Context(), account(c), c.Param("token"), submission.Outcome)
 	if err != nil {
 		_ = c.Error(err)
 		return

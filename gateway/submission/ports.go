@@ -10,15 +10,24 @@ import (
 type Store interface {
 	// Insert stores all of subs or none, durably.
 	Insert(ctx context.Context, subs ...*Submission) error
-	Get(ctx context.Context, account, token string) (*Submission, error)
+	Get(ctx context.Context, account, token string, what Part) (*Submission, error)
 	// GetMany leaves out what is not there.
-	GetMany(ctx context.Context, account string, tokens []string) (map[string]*Submission, error)
+	GetMany(ctx context.Context, account string, tokens []string, what Part) (map[string]*Submission, error)
 	// List gives one page, newest first, and the number of all.
-	List(ctx context.Context, account string, offset, limit int) ([]*Submission, int, error)
+	List(ctx context.Context, account string, offset, limit int, what Part) ([]*Submission, int, error)
 	// Delete removes a submission that has ended and gives it; one that has not ended is given
 	// unchanged, with deleted false.
 	Delete(ctx context.Context, account, token string) (s *Submission, deleted bool, err error)
 }
+
+// Part says how much of a submission is read.
+type Part bool
+
+// Outcome leaves out the texts that the client sent, which may be large; Whole has them.
+const (
+	Outcome Part = false
+	Whole   Part = true
+)
 
 // Pending is a stored submission that has not ended, as Unfinished lists it.
 type Pending struct {

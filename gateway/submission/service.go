@@ -156,7 +156,7 @@ func (s *Service) takeIn(ctx context.Context, subs ...*Submission) error {
 func (s *Service) Wait(ctx context.Context, account, token string) (*Submission, error) {
 	listener := s.Bus.Subscribe(token)
 	defer listener.Close()
-	sub, err := s.Store.Get(ctx, account, token)
+	sub, err := s.Store.Get(ctx, account, token, Whole)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (s *Service) wait(ctx context.Context, sub *Submission, listener Subscripti
 				sub = event.Submission
 				continue
 			}
-			return s.Store.Get(context.WithoutCancel(ctx), sub.Account, sub.Token)
+			return s.Store.Get(context.WithoutCancel(ctx), sub.Account, sub.Token, Whole)
 		case <-limit.C:
 			return sub, nil
 		case <-ctx.Done():
@@ -190,7 +190,7 @@ func (s *Service) wait(ctx context.Context, sub *Submission, listener Subscripti
 // The caller closes the listener.
 func (s *Service) Watch(ctx context.Context, account, token string) (*Submission, Subscription, error) {
 	listener := s.Bus.Subscribe(token)
-	sub, err := s.Store.Get(ctx, account, token)
+	sub, err := s.Store.Get(ctx, account, token, Outcome)
 	if err != nil {
 		listener.Close()
 		return nil, nil, err
@@ -199,12 +199,12 @@ func (s *Service) Watch(ctx context.Context, account, token string) (*Submission
 }
 
 // Get gives one submission.
-func (s *Service) Get(ctx context.Context, account, token string) (*Submission, error) {
-	return s.Store.Get(ctx, account, token)
+func (s *Service) Get(ctx context.Context, account, token string, what Part) (*Submission, error) {
+	return s.Store.Get(ctx, account, token, what)
 }
 
 // GetMany gives submissions in the order of tokens, nil where there is none.
-func (s *Service) GetMany(ctx context.Context, account string, tokens []string) ([]*Submission, error) {
+func (s *Service) GetMany(ctx context.Context, account string, tokens []string, what Part) ([]*Submission, error) {
 	most := api.DefaultConfig().MaxSubmissionBatchSize
 	if pool, err := s.Catalogue.Pool(); err == nil {
 		most = pool.Config.MaxSubmissionBatchSize
@@ -215,7 +215,7 @@ func (s *Service) GetMany(ctx context.Context, account string, tokens []string) 
 	case len(tokens) > most:
 		return nil, errBatchTooLong(most)
 	}
-	found, err := s.Store.GetMany(ctx, account, tokens)
+	found, err := s.Store.GetMany(ctx, account, tokens, what)
 	if err != nil {
 		return nil, err
 	}
@@ -228,8 +228,8 @@ func (s *Service) GetMany(ctx context.Context, account string, tokens []string) 
 
 // List gives a page of the account's submissions, newest first, and the number of all of them.
 // Pages are counted from 1.
-func (s *Service) List(ctx context.Context, account string, page, perPage int) ([]*Submission, int, error) {
-	return s.Store.List(ctx, account, (page-1)*perPage, perPage)
+func (s *Service) List(ctx context.Context, account string, page, perPage int, what Part) ([]*Submission, int, error) {
+	return s.Store.List(ctx, account, (page-1)*perPage, perPage, what)
 }
 
 // Delete removes a submission that has ended, and gives it for the last time.

@@ -128,6 +128,17 @@ func ParseFields(text string) (Fields, error) {
 	return fields, nil
 }
 
+// Program tells whether any of the fields is a text that a client sent, and not of the result: such
+// texts may be large, and most answers leave them out.
+func (f Fields) Program() bool {
+	for _, name := range []string{"source_code", "stdin", "expected_output", "additional_files"} {
+		if contains(f, name) {
+			return true
+		}
+	}
+	return false
+}
+
 func contains(list []string, s string) bool {
 	for _, entry := range list {
 		if entry == s {

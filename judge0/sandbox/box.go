@@ -163,9 +163,12 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd()},
 	}
 	started := make(chan struct{})
-	param.SyncFunc = func(int) error { close(started); return nil }
+	// Without a control group the processes are looked at.
+	looker := &meter{}
+	param.SyncFunc = func(pid int) error { defer close(started); return looker.started(pid) }
 	var report *os.File
 	if group != nil {
+		looker = nil
 		if err := group.begin(c.Limits); err != nil {
 			return out, err
 		}
@@ -193,7 +196,7 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 	runCtx, kill := context.WithCancel(ctx)
 	defer kill()
 	go func() {
-		why := watch(runCtx, c.Limits, group, started, done)
+		why := watch(runCtx, c.Limits, group, looker, started, done)
 		kill()
 		verdict <- why
 		b.tearDown(done)
@@ -228,6 +231,10 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 	if err != nil {
 		return out, err
 	}
+	if looker != nil {
+		out.CPU, out.Memory = max(out.CPU, looker.cpu), max(out.Memory, looker.memory)
+		out.OutOfMemory = why == overMemory
+	}
 	out.TimedOut = why == overCPU || c.CPU > 0 && out.CPU > c.CPU || out.Signal == int(unix.SIGXCPU)
 	out.WallTimedOut = why == overWall && !out.TimedOut
 	if out.Stdout, err = readOutput(stdout, c.FileSize); err != nil {
@@ -246,11 +253,12 @@ const (
 	endedAlone cause = iota
 	overCPU
 	overWall
+	overMemory
 )
 
 // watch waits until a run ends (done) or exceeds its time. It looks no more often than a program on
 // all cores could exceed its CPU limit, so a short run costs no wake-up.
-func watch(ctx context.Context, limits Limits, group cgroup, started, done <-chan struct{}) cause {
+func watch(ctx context.Context, limits Limits, group cgroup, looker *meter, started, done <-chan struct{}) cause {
 	select {
 	case <-started:
 	case <-done:
@@ -265,7 +273,10 @@ func watch(ctx context.Context, limits Limits, group cgroup, started, done <-cha
 	cpuLimit := limits.CPU + limits.CPUExtra
 	look := time.NewTimer(max(cpuLimit/cores, soonest))
 	defer look.Stop()
-	if group == nil || limits.CPU == 0 {
+	switch {
+	case looker != nil:
+		look.Reset(meterEvery)
+	case limits.CPU == 0:
 		look.Stop()
 	}
 	for {
@@ -275,14 +286,28 @@ func watch(ctx context.Context, limits Limits, group cgroup, started, done <-cha
 		case <-ctx.Done():
 			return endedAlone
 		case <-wall.C:
+			if looker != nil {
+				looker.look()
+			}
 			return overWall
 		case <-look.C:
-			used, err := group.cpu()
-			if err == nil && used > cpuLimit {
-				return overCPU
-			}
-			look.Reset(max((cpuLimit-used)/cores, soonest))
 		}
+		if looker != nil {
+			looker.look()
+			switch {
+			case limits.CPU > 0 && looker.cpu > cpuLimit:
+				return overCPU
+			case limits.Memory > 0 && looker.memory > limits.Memory:
+				return overMemory
+			}
+			look.Reset(meterEvery)
+			continue
+		}
+		used, err := group.cpu()
+		if err == nil && used > cpuLimit {
+			return overCPU
+		}
+		look.Reset(max((cpuLimit-used)/cores, soonest))
 	}
 }
 
@@ -387,11 +412,15 @@ func resourceLimits(l Limits, grouped bool) []rlimit.RLimit {
 			limits = append(limits, clamp(unix.RLIMIT_NPROC, uint64(l.Processes+launcherThreads)))
 		}
 		if l.Memory > 0 {
-			limits = append(limits, clamp(unix.RLIMIT_DATA, uint64(l.Memory)))
+			limits = append(limits, clamp(unix.RLIMIT_DATA, uint64(l.Memory+reserved)))
 		}
 	}
 	return limits
 }
+
+// reserved is what a process may set aside beyond its memory limit without using it: runtimes do so
+// for stacks and heaps. What is used is measured.
+const reserved = 2 << 30
 
 // launcherThreads leaves room for the launcher itself in the count of processes.
 const launcherThreads = 8

@@ -320,10 +320,14 @@ func (s *Sandbox) start() (container.Environment, error) {
 	return env, err
 }
 
-// childrenOfThread lists the processes that the calling thread started, or nothing where the kernel
-// does not tell.
+// childrenOfThread lists the processes that the calling thread started.
 func childrenOfThread() map[int]bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", unix.Gettid()))
+	return childrenOfTask(fmt.Sprintf("/proc/self/task/%d/children", unix.Gettid()))
+}
+
+// childrenOfTask reads such a file, or nothing where the kernel has none.
+func childrenOfTask(path string) map[int]bool {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}

@@ -60,14 +60,17 @@ func TestWhatIsStoredComesBack(t *testing.T) {
 	if err := s.Insert(ctx, want); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Get(ctx, "me", "a"); err != nil || !reflect.DeepEqual(got, want) {
+	if got, err := s.Get(ctx, "me", "a", submission.Outcome); err != nil || got.SourceCode != nil || got.Stdin != nil || got.Token != "a" {
+		t.Fatalf("without its program: %+v, %v", got, err)
+	}
+	if got, err := s.Get(ctx, "me", "a", submission.Whole); err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v\nwant %+v", got, err, want)
 	}
 	want = ended(want)
 	if first, err := s.Finish(ctx, want); err != nil || !first {
 		t.Fatal(first, err)
 	}
-	if got, err := s.Get(ctx, "me", "a"); err != nil || !reflect.DeepEqual(got, want) {
+	if got, err := s.Get(ctx, "me", "a", submission.Whole); err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v\nwant %+v", got, err, want)
 	}
 }
@@ -78,7 +81,7 @@ func TestInsertIsAllOrNothing(t *testing.T) {
 	if err := s.Insert(ctx, full("a", "me"), full("b", "me"), full("a", "me")); err == nil {
 		t.Fatal("the same token was stored twice")
 	}
-	if _, total, err := s.List(ctx, "me", 0, 10); err != nil || total != 0 {
+	if _, total, err := s.List(ctx, "me", 0, 10, submission.Whole); err != nil || total != 0 {
 		t.Errorf("%d stored, %v", total, err)
 	}
 }
@@ -91,14 +94,14 @@ func TestAccounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Get(ctx, "me", "other1"); !errors.Is(err, submission.ErrNotFound) {
+	if _, err := s.Get(ctx, "me", "other1", submission.Whole); !errors.Is(err, submission.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	found, err := s.GetMany(ctx, "me", []string{"mine1", "other1", "none", "mine3"})
+	found, err := s.GetMany(ctx, "me", []string{"mine1", "other1", "none", "mine3"}, submission.Whole)
 	if err != nil || len(found) != 2 || found["mine1"] == nil || found["mine3"] == nil {
 		t.Errorf("got %v, %v", found, err)
 	}
-	page, total, err := s.List(ctx, "me", 1, 2)
+	page, total, err := s.List(ctx, "me", 1, 2, submission.Whole)
 	if err != nil || total != 5 || len(page) != 2 || page[0].Token != "mine3" || page[1].Token != "mine2" {
 		t.Errorf("got %v, %d, %v", page, total, err)
 	}
@@ -144,7 +147,7 @@ func TestStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := func(token string) submission.State {
-		got, err := s.Get(ctx, "me", token)
+		got, err := s.Get(ctx, "me", token, submission.Whole)
 		if err != nil {
 			t.Fatal(err)
 		}

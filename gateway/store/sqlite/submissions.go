@@ -73,9 +73,22 @@ func (s *Store) Insert(ctx context.Context, subs ...*submission.Submission) erro
 	})
 }
 
-const columns = `token, account, state, engine_token, status, language_id, settings, created_at, queued_at, started_at, finished_at,
-	updated_at, exit_code, exit_signal, time, wall_time, memory, execution_host, stdout, stderr, compile_output, message,
-	source_code, stdin, expected_output, additional_files`
+// The columns of a whole submission, and of one without its program: large texts that are not asked
+// for are not read either.
+const (
+	columns = outcomeColumns + `, source_code, stdin, expected_output, additional_files`
+	outline = outcomeColumns + `, NULL, NULL, NULL, NULL`
+)
+
+func columnsOf(what submission.Part) string {
+	if what == submission.Whole {
+		return columns
+	}
+	return outline
+}
+
+const outcomeColumns = `token, account, state, engine_token, status, language_id, settings, created_at, queued_at, started_at, finished_at,
+	updated_at, exit_code, exit_signal, time, wall_time, memory, execution_host, stdout, stderr, compile_output, message`
 
 // read scans a row of columns by scan.
 func read(scan func(...any) error) (*submission.Submission, error) {
@@ -100,9 +113,9 @@ func read(scan func(...any) error) (*submission.Submission, error) {
 }
 
 // Get gives one submission of an account.
-func (s *Store) Get(ctx context.Context, account, token string) (*submission.Submission, error) {
+func (s *Store) Get(ctx context.Context, account, token string, what submission.Part) (*submission.Submission, error) {
 	sub, err := read(func(dest ...any) error {
-		return s.db.QueryRow(ctx, `SELECT `+columns+` FROM submissions WHERE token = ? AND account = ?`, []any{token, account}, dest...)
+		return s.db.QueryRow(ctx, `SELECT `+columnsOf(what)+` FROM submissions WHERE token = ? AND account = ?`, []any{token, account}, dest...)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, submission.ErrNotFound
@@ -111,8 +124,8 @@ func (s *Store) Get(ctx context.Context, account, token string) (*submission.Sub
 }
 
 // GetMany gives those of tokens that the account owns.
-func (s *Store) GetMany(ctx context.Context, account string, tokens []string) (map[string]*submission.Submission, error) {
-	subs, err := s.query(ctx, `SELECT `+columns+` FROM submissions WHERE token IN (SELECT value FROM json_each(?)) AND account = ?`, list(tokens), account)
+func (s *Store) GetMany(ctx context.Context, account string, tokens []string, what submission.Part) (map[string]*submission.Submission, error) {
+	subs, err := s.query(ctx, `SELECT `+columnsOf(what)+` FROM submissions WHERE token IN (SELECT value FROM json_each(?)) AND account = ?`, list(tokens), account)
 	return byToken(subs), err
 }
 
@@ -148,18 +161,18 @@ func (s *Store) query(ctx context.Context, query string, args ...any) ([]*submis
 }
 
 // List gives a page of an account's submissions, newest first, and the number of all of them.
-func (s *Store) List(ctx context.Context, account string, offset, limit int) ([]*submission.Submission, int, error) {
+func (s *Store) List(ctx context.Context, account string, offset, limit int, what submission.Part) ([]*submission.Submission, int, error) {
 	var total int
 	if err := s.db.QueryRow(ctx, `SELECT count(*) FROM submissions WHERE account = ?`, []any{account}, &total); err != nil {
 		return nil, 0, err
 	}
-	subs, err := s.query(ctx, `SELECT `+columns+` FROM submissions WHERE account = ? ORDER BY seq DESC LIMIT ? OFFSET ?`, account, limit, offset)
+	subs, err := s.query(ctx, `SELECT `+columnsOf(what)+` FROM submissions WHERE account = ? ORDER BY seq DESC LIMIT ? OFFSET ?`, account, limit, offset)
 	return subs, total, err
 }
 
 // Delete removes a submission of an account if it has ended.
 func (s *Store) Delete(ctx context.Context, account, token string) (*submission.Submission, bool, error) {
-	sub, err := s.Get(ctx, account, token)
+	sub, err := s.Get(ctx, account, token, submission.Whole)
 	if err != nil || sub.State != submission.Finished {
 		return sub, false, err
 	}
