@@ -12,9 +12,9 @@ import (
 )
 
 // headerOptions are the options for which bits/stdc++.h is precompiled: it takes a compiler seconds to
-// read, and contest programs begin with it. A compiler that is given options that fit none of them
-// reads the header itself.
-var headerOptions = []string{"", "-O2", "-O2 -std=c++17", "-O2 -std=c++20"}
+// read, and contest programs begin with it. Each is 100 MB large. A compiler that is given options that fit none
+// of them reads the header itself.
+var headerOptions = []string{"", "-O2 -std=c++17"}
 
 // headers gives the option that lets g++ find the precompiled header, or nothing where it can't be
 // made.
