@@ -136,7 +136,7 @@ func (s settings) serve(ctx context.Context, out, errs *os.File) (err error) {
 	_, _ = fmt.Fprintln(out, "Sandgate: looking for compilers and opening the sandbox")
 	cache := filepath.Join(dataDir, "cache")
 	if _, err := os.Stat(cache); err != nil {
-		_, _ = fmt.Fprintln(out, "  (the first start compiles Go's standard library for programs in Go: up to a minute)")
+		_, _ = fmt.Fprintln(out, "  (the first start prepares the standard libraries of Go and C++: up to a minute)")
 	}
 	host, err := judge0.Isolate(ctx, &engineOptions, judge0.Places{Cache: cache}, s.engine.RequireCgroup)
 	if err != nil {
@@ -252,9 +252,9 @@ func (s settings) greet(ctx context.Context, out io.Writer, g *gateway.Gateway, 
 	}
 	fmt.Fprintf(&b, "  API         %s\n", g.URL())
 	fmt.Fprintf(&b, "  Isolation   %s\n", host.Isolation)
-	fmt.Fprintf(&b, "  Languages   %s\n", strings.Join(families(o), ", "))
+	fmt.Fprintf(&b, "  Languages   %s\n", wrapped(strings.Join(families(o), ", ")))
 	if len(host.Missing) > 0 {
-		fmt.Fprintf(&b, "              not on this machine: %s\n", strings.Join(host.Missing, ", "))
+		fmt.Fprintf(&b, "              %s\n", wrapped("not on this machine: "+strings.Join(host.Missing, ", ")))
 	}
 	fmt.Fprintf(&b, "  Data        %s\n", s.gateway.DataDir)
 	if made {
@@ -277,6 +277,27 @@ func example(o judge0.Options) string {
 		}
 	}
 	return `{"language_id": 43, "source_code": "42"}`
+}
+
+// wrapped breaks a long line, with the indent of what greet prints.
+func wrapped(text string) string {
+	const width, indent = 80, "\n              "
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case column+1+len(word) > width:
+			b.WriteString(indent)
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
 }
 
 // families lists the languages without their versions and repetitions.
