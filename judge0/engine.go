@@ -43,6 +43,7 @@ type Options struct {
 	DataDir   string // the folder of the database
 
 	Addr     string               // to listen on, as host:port; port 0 takes any; "": 127.0.0.1:2358
+	CPURate  float64              // share of a core that a program may use, for Isolate; 0: no limit
 	Workers  int                  // submissions that run at a time; 0: the number of cores, at least 2
 	Host     string               // queue_host and execution_host; "": the name of the machine
 	Check    func() error         // why the runner can't run anything now, or nil; may be nil

@@ -56,7 +56,7 @@ func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool)
 		return Host{}, err
 	}
 	boxes, err := sandbox.New(sandbox.Options{
-		Init: places.Init, Ready: 2 * slots(o.Workers), Folders: languages.Folders(), RequireCgroup: requireCgroup, Logger: o.Logger,
+		Init: places.Init, Ready: 2 * slots(o.Workers), Folders: languages.Folders(), RequireCgroup: requireCgroup, CPURate: o.CPURate > 0, Logger: o.Logger,
 	})
 	if err != nil {
 		return Host{}, err
@@ -69,7 +69,7 @@ func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool)
 		o.Logger.Warn("programs get no network here: ALLOW_ENABLE_NETWORK and ENABLE_NETWORK have no effect")
 		o.Config.AllowEnableNetwork, o.Config.EnableNetwork = false, false
 	}
-	o.Runner = runner.New(runner.Options{Boxes: boxes, Languages: languages, Config: o.Config})
+	o.Runner = runner.New(runner.Options{Boxes: boxes, Languages: languages, Config: o.Config, CPURate: o.CPURate})
 	o.Languages = languages.Languages()
 	o.Check = boxes.Err
 	o.Isolate = func() string { return "Sandgate sandbox: " + boxes.Isolation().String() + "\n" }

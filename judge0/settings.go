@@ -46,6 +46,7 @@ type Settings struct {
 //	AUTHZ_HEADER, AUTHZ_TOKEN         the same (X-Auth-User) for what needs authorization
 //	ALLOW_IP, DISALLOW_IP             addresses and networks, space separated
 //	ALLOW_ORIGIN, DISALLOW_ORIGIN     origins of browsers, space separated
+//	CPU_RATE_LIMIT                    the share of a core that a program may use, such as 0.5 (no limit)
 //	SANDBOX_REQUIRE_CGROUP            refuse to start where there is no writable control group (false)
 //	RETENTION                         how long finished submissions are kept, as 720h (for ever)
 //	LOG_FORMAT, LOG_LEVEL             text or json (json); debug, info, warn or error (info)
@@ -131,6 +132,11 @@ func SettingsFromEnv(role Role, lookup func(string) (string, bool)) (Settings, e
 	case "text", "json":
 	default:
 		check("LOG_FORMAT", fmt.Errorf("%q is neither text nor json", s.LogFormat))
+	}
+	if rate := get("CPU_RATE_LIMIT", ""); rate != "" {
+		if s.CPURate, err = strconv.ParseFloat(rate, 64); err != nil || !(s.CPURate > 0 && s.CPURate <= 1024) {
+			check("CPU_RATE_LIMIT", fmt.Errorf("%q is no number of cores such as 0.5", rate))
+		}
 	}
 	switch require := get("SANDBOX_REQUIRE_CGROUP", "false"); require {
 	case "true", "false":

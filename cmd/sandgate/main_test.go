@@ -266,9 +266,9 @@ func TestTakenPort(t *testing.T) {
 
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
-	p := begin(t, t.TempDir(), nil, "SANDGATE_PORT=x", "MAX_CPU_TIME_LIMIT=y", "SANDGATE_WEB_PORT=z", "SANDGATE_BOOTSTRAP_KEY=short")
+	p := begin(t, t.TempDir(), nil, "SANDGATE_PORT=x", "MAX_CPU_TIME_LIMIT=y", "SANDGATE_WEB_PORT=z", "SANDGATE_BOOTSTRAP_KEY=short", "CPU_RATE_LIMIT=w")
 	<-p.exited
-	for _, name := range []string{"port", "MAX_CPU_TIME_LIMIT", "SANDGATE_WEB_PORT", "bootstrap_key"} {
+	for _, name := range []string{"port", "MAX_CPU_TIME_LIMIT", "SANDGATE_WEB_PORT", "bootstrap_key", "CPU_RATE_LIMIT"} {
 		if !strings.Contains(p.printed(), name) {
 			t.Errorf("%s is not named:\n%s", name, p.printed())
 		}
