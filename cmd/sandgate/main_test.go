@@ -312,8 +312,8 @@ func TestOrdinaryUser(t *testing.T) {
 		{63, `console.log("hello")`, 3, "hello\n"},
 		{71, "x = []\nwhile True: x.append(bytearray(1 << 20))", 12, ""},
 	} {
-		if !strings.Contains(p.printed(), map[int]string{46: "Bash", 62: "Java,", 63: "JavaScript", 71: "Python"}[tc.language]) {
-			t.Logf("this host has no language %d", tc.language)
+		if name := map[int]string{46: "Bash", 62: "Java,", 63: "JavaScript", 71: "Python"}[tc.language]; !strings.Contains(p.printed(), name) {
+			t.Run(name, func(t *testing.T) { t.Skip("it is not on this machine") })
 			continue
 		}
 		var a answer
@@ -412,7 +412,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		t.Fatalf("it was not killed: %d", code)
 	}
 	if len(before) == count {
-		t.Log("all had ended before the kill: the test showed little")
+		t.Run("in the middle", func(t *testing.T) { t.Skip("all had ended before the kill, which then shows nothing") })
 	}
 	p = start(t, dir, nil, "SANDGATE_BOOTSTRAP_KEY="+key)
 	var after map[int]string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -187,7 +188,7 @@ func (r *reader) options(s *Submission, language Language, config Config, langua
 		case language.CompileCmd == "" && language.ID != 0:
 			r.errors.add("compiler_options", "setting compiler options is only allowed for compiled languages")
 		default:
-			if names := strings.Fields(config.CompilerOptionsLanguages); len(names) > 0 && !contains(names, language.family()) {
+			if names := strings.Fields(config.CompilerOptionsLanguages); len(names) > 0 && !slices.Contains(names, language.family()) {
 				r.errors.add("compiler_options", "setting compiler options is only allowed for "+sentence(names))
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,7 +112,7 @@ func ParseFields(text string) (Fields, error) {
 		case name == "":
 		case name == "*":
 			all = true
-		case !contains(allFields, name):
+		case !slices.Contains(allFields, name):
 			unknown = append(unknown, name)
 		default:
 			fields = append(fields, name)
@@ -131,21 +132,9 @@ func ParseFields(text string) (Fields, error) {
 // Program tells whether any of the fields is a text that a client sent, and not of the result: such
 // texts may be large, and most answers leave them out.
 func (f Fields) Program() bool {
-	for _, name := range []string{"source_code", "stdin", "expected_output", "additional_files"} {
-		if contains(f, name) {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(list []string, s string) bool {
-	for _, entry := range list {
-		if entry == s {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f, func(name string) bool {
+		return name == "source_code" || name == "stdin" || name == "expected_output" || name == "additional_files"
+	})
 }
 
 // Render makes the JSON answer that shows fields of s. language is the entry of s.LanguageID.

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -250,7 +251,7 @@ func compareObjects(want, got map[string]any, free []string, path string) []stri
 	var details []string
 	for key, value := range want {
 		switch other, ok := got[key]; {
-		case has(free, key):
+		case slices.Contains(free, key):
 		case !ok:
 			details = append(details, path+"."+key+" is missing")
 		default:
@@ -258,19 +259,10 @@ func compareObjects(want, got map[string]any, free []string, path string) []stri
 		}
 	}
 	for key := range got {
-		if _, ok := want[key]; !ok && !has(more, key) {
+		if _, ok := want[key]; !ok && !slices.Contains(more, key) {
 			details = append(details, path+"."+key+" is not Judge0's")
 		}
 	}
 	sort.Strings(details)
 	return details
-}
-
-func has(list []string, s string) bool {
-	for _, entry := range list {
-		if entry == s {
-			return true
-		}
-	}
-	return false
 }

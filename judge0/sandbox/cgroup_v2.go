@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -88,14 +89,7 @@ func enable(dir, available string) error {
 	return nil
 }
 
-func containsWord(text, word string) bool {
-	for _, field := range strings.Fields(text) {
-		if field == word {
-			return true
-		}
-	}
-	return false
-}
+func containsWord(text, word string) bool { return slices.Contains(strings.Fields(text), word) }
 
 func (c *v2Cgroups) version() string { return "v2" }
 func (c *v2Cgroups) close() error    { return removeGroup(c.parent) }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -68,21 +69,10 @@ func (s *Sandbox) selfTest() error {
 		}
 		command := Command{
 			Args: []string{"/bin/sh", "-c", p.script}, Env: []string{"PATH=/usr/bin:/bin"}, Stdin: "in\n",
-			Limits: Limits{CPU: 5 * time.Second, Wall: 10 * time.Second, Memory: 64 << 20, Processes: 32, FileSize: 1 << 20},
-		}
-		for _, set := range []struct{ to, from *time.Duration }{{&command.CPU, &p.limits.CPU}, {&command.Wall, &p.limits.Wall}} {
-			if *set.from > 0 {
-				*set.to = *set.from
-			}
-		}
-		if p.limits.Memory > 0 {
-			command.Memory = p.limits.Memory
-		}
-		if p.limits.Processes > 0 {
-			command.Processes = p.limits.Processes
-		}
-		if p.limits.FileSize > 0 {
-			command.FileSize = p.limits.FileSize
+			Limits: Limits{
+				CPU: cmp.Or(p.limits.CPU, 5*time.Second), Wall: cmp.Or(p.limits.Wall, 10*time.Second),
+				Memory: cmp.Or(p.limits.Memory, 64<<20), FileSize: cmp.Or(p.limits.FileSize, 1<<20), Processes: cmp.Or(p.limits.Processes, 32),
+			},
 		}
 		out, err := box.Run(context.Background(), command)
 		box.Close()
