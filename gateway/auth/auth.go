@@ -95,6 +95,7 @@ type Key struct {
 	Scopes     Scopes
 	CreatedAt  time.Time
 	ExpiresAt  *time.Time // nil: never
+	RevokedAt  *time.Time // nil: it is not
 	LastUsedAt *time.Time
 }
 

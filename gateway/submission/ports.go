@@ -2,6 +2,7 @@ package submission
 
 import (
 	"context"
+	"time"
 
 	"github.com/sandgate/sandgate/judge0/api"
 )
@@ -83,6 +84,7 @@ type Dispatcher interface {
 // at hand; a bus between gateways may leave it nil, and the reader asks the Store.
 type Event struct {
 	Token      string
+	Account    string
 	State      State
 	Submission *Submission
 }
@@ -98,4 +100,51 @@ type Bus interface {
 type Subscription interface {
 	Events() <-chan Event
 	Close()
+}
+
+// Once is what an account's idempotency key stands for: a request, and the submissions that it made.
+type Once struct {
+	Account string
+	Key     string   // the client's, of 255 characters at most
+	Request [32]byte // SHA-256 of what was asked for: another request under the same key is an error
+	Tokens  []string
+	At      time.Time
+}
+
+// Records keeps what accounts ask of their submissions beyond the single one.
+type Records interface {
+	// InsertOnce stores all of subs under once, or none if the account has used the key since the
+	// given time: it then gives what the key stands for. What is older is replaced.
+	InsertOnce(ctx context.Context, once Once, since time.Time, subs ...*Submission) (before *Once, err error)
+	// History gives a page of outcomes, newest first, and the cursor of the next page; "": no more. A
+	// cursor that can't be read is an Error Malformed.
+	History(ctx context.Context, account string, filter Filter) (page []*Submission, next string, err error)
+	// AddShare stores a share, or gives the one that the submission has. ErrNotFound: no such submission.
+	AddShare(ctx context.Context, share Share) (Share, error)
+	// Share gives a share by id; ErrNotFound where it or its submission is gone.
+	Share(ctx context.Context, id string) (Share, error)
+	// RemoveShare takes the share of a submission back; ErrNotFound where there is none.
+	RemoveShare(ctx context.Context, account, token string) error
+	// Expire removes up to limit submissions that ended longer ago than their account keeps them; accounts
+	// that say nothing keep them for fallback, 0: for ever. Shares and deliveries go along, and
+	// idempotency keys older than a day.
+	Expire(ctx context.Context, now time.Time, fallback time.Duration, limit int) (removed int, err error)
+}
+
+// Filter says which part of an account's history is wanted. Zero values don't narrow it.
+type Filter struct {
+	Languages []int
+	Statuses  []int
+	Since     time.Time // created at or after
+	Until     time.Time // created before
+	Cursor    string    // from the page before
+	Limit     int
+}
+
+// Share is a link to one submission that anybody who has it may read.
+type Share struct {
+	ID        string // not to be guessed
+	Account   string
+	Token     string
+	CreatedAt time.Time
 }

@@ -26,6 +26,7 @@ type Submission struct {
 	Account     string
 	State       State
 	EngineToken string // empty until the pool has named it
+	Owner       string // the gateway that carries it to the pool
 	Wait        bool   // its client waits for the result; not stored
 }
 

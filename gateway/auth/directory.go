@@ -1,0 +1,62 @@
+package auth
+
+import (
+	"context"
+	"time"
+)
+
+// Record is what is kept of an account. Accounts come to be when somebody of theirs is first seen.
+type Record struct {
+	ID        string
+	Name      string
+	Issuer    string // of the JWT that named it; "" for accounts of API keys
+	Subject   string
+	CreatedAt time.Time
+	Disabled  bool
+	Retention time.Duration // how long ended submissions are kept; 0: as the gateway's settings say
+	Limits    Limits
+	Policy    string // JSON of package check: what programs may not contain; "": no policy
+}
+
+// Limits are an account's own bounds. Zero values stand for those of the gateway's settings,
+// negative ones for none.
+type Limits struct {
+	Rate             float64 // requests a second
+	Burst            int
+	DailySubmissions int
+	DailyCPU         float64 // seconds
+}
+
+// Entry of the audit log: who did what to what.
+type Entry struct {
+	ID      string // grows with time
+	At      time.Time
+	Account string // of who did it
+	KeyID   string
+	Action  string // such as "key.create"
+	Target  string
+	Address string
+	Request string
+}
+
+// Directory keeps accounts, their keys and the audit log.
+type Directory interface {
+	Store
+	// Keys lists the keys of an account, oldest first, revoked and expired ones among them.
+	Keys(ctx context.Context, account string) ([]Key, error)
+	// ChangeKey replaces what may change of a key, by its id and account: name, scopes, expiry,
+	// revocation. ErrNoKey where there is none.
+	ChangeKey(ctx context.Context, key Key) error
+	// Account gives a record; nil where there is none.
+	Account(ctx context.Context, id string) (*Record, error)
+	// EnsureAccount stores a record unless one of its id is there, and gives what is stored then.
+	EnsureAccount(ctx context.Context, record Record) (*Record, error)
+	ChangeAccount(ctx context.Context, record Record) error
+	// Accounts lists records by id, after the given one.
+	Accounts(ctx context.Context, after string, limit int) ([]Record, error)
+	// DeleteAccount removes an account with all that is its: submissions that have ended, shares, keys, usage.
+	DeleteAccount(ctx context.Context, id string) error
+	Append(ctx context.Context, entry Entry) error
+	// Audit lists entries, newest first, before the given id; "": from the newest.
+	Audit(ctx context.Context, before string, limit int) ([]Entry, error)
+}
