@@ -22,6 +22,9 @@ const (
 	TooLarge             // the body exceeds its bound
 	QueueFull            // too many submissions wait for the pool
 	Unavailable          // something that is needed can't be reached
+	Conflict             // it can't be done in the state that things are in
+	TooMany              // too many requests or failed attempts; RetryAfter says when there may be more
+	QuotaReached         // the account has used up what it may use in a day
 )
 
 // Error is a fault that may be shown to a client: Message says it in plain words, Err holds the
@@ -30,7 +33,7 @@ type Error struct {
 	Code       Code
 	Message    string
 	Fields     api.Errors    // for Invalid: messages by attribute
-	RetryAfter time.Duration // for QueueFull and Unavailable: when to try again; 0: unknown
+	RetryAfter time.Duration // for TooMany, QueueFull and Unavailable: when to try again; 0: unknown
 	Err        error
 }
 
