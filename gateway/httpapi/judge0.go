@@ -199,28 +199,6 @@ func (j *judge0) renderAll(subs []*submission.Submission, shape shape) ([]json.R
 	return bodies, nil
 }
 
-// pageMeta tells where in the list a page is.
-type pageMeta struct {
-	CurrentPage int  `json:"current_page"`
-	NextPage    *int `json:"next_page"`
-	PrevPage    *int `json:"prev_page"`
-	TotalPages  int  `json:"total_pages"`
-	TotalCount  int  `json:"total_count"`
-}
-
-func metaOf(page, perPage, total int) pageMeta {
-	meta := pageMeta{CurrentPage: page, TotalPages: max(1, (total+perPage-1)/perPage), TotalCount: total}
-	if page < meta.TotalPages {
-		next := page + 1
-		meta.NextPage = &next
-	}
-	if page > 1 {
-		previous := page - 1
-		meta.PrevPage = &previous
-	}
-	return meta
-}
-
 func (j *judge0) list(c *gin.Context) {
 	shape, err := queryShape(c)
 	if err != nil {
@@ -249,7 +227,7 @@ func (j *judge0) list(c *gin.Context) {
 		_ = c.Error(plain(err))
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"submissions": bodies, "meta": metaOf(page, perPage, total)})
+	c.JSON(http.StatusOK, gin.H{"submissions": bodies, "meta": api.NewPageMeta(page, perPage, total)})
 }
 
 // number reads the whole number at the start of text, 0 where there is none.
