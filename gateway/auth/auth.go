@@ -60,8 +60,11 @@ func (s Scopes) String() string {
 // Account is who makes a request, and with which rights.
 type Account struct {
 	ID     string
-	KeyID  string
+	KeyID  string // of the key that was used; "" for a JWT
 	Scopes Scopes
+	Limits Limits
+	// User is set for a person: a JWT's user, or somebody for whom a key acts.
+	User bool
 }
 
 // May tells whether the account's rights hold scope.

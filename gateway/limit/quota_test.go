@@ -269,28 +269,3 @@ func TestBounds(t *testing.T) {
 		}
 	}
 }
-
-func TestBoundsAreRememberedAndBounded(t *testing.T) {
-	t.Parallel()
-	c, reads, away := newClock("2026-03-01T12:00:00Z"), 0, false
-	a := NewAccounts(func(string) Bounds { return Bounds{DailySubmissions: 1} }, func(_ context.Context, account string) (Bounds, error) {
-		reads++
-		if away {
-			return Bounds{}, errAway
-		}
-		return Bounds{DailySubmissions: int64(len(account))}, nil
-	}, c.now)
-	for range 10 {
-		if b := a.Bounds(t.Context(), "four"); b.DailySubmissions != 4 {
-			t.Fatalf("got %+v", b)
-		}
-	}
-	if reads != 1 {
-		t.Errorf("%d reads", reads)
-	}
-	away = true
-	c.pass(boundsFor)
-	if known, unknown := a.Bounds(t.Context(), "four"), a.Bounds(t.Context(), "new"); known.DailySubmissions != 4 || unknown.DailySubmissions != 1 {
-		t.Errorf("got %+v and %+v", known, unknown)
-	}
-}
