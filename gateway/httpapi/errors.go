@@ -27,6 +27,9 @@ var kinds = map[submission.Code]struct {
 	submission.Forbidden:       {http.StatusForbidden, "forbidden"},
 	submission.NotFound:        {http.StatusNotFound, "not-found"},
 	submission.TooLarge:        {http.StatusRequestEntityTooLarge, "too-large"},
+	submission.Conflict:        {http.StatusConflict, "conflict"},
+	submission.TooMany:         {http.StatusTooManyRequests, "too-many-requests"},
+	submission.QuotaReached:    {http.StatusTooManyRequests, "quota-reached"},
 	submission.QueueFull:       {http.StatusServiceUnavailable, "queue-full"},
 	submission.Unavailable:     {http.StatusServiceUnavailable, "unavailable"},
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/requestid"
 	"github.com/sandgate/sandgate/gateway/submission"
 )
 
-const requestIDHeader = "X-Request-Id"
+const requestIDHeader = requestid.Header
 
 // observe counts and logs requests, names them, and turns a panic into an error. The log has the
 // route and the submission's token, never a query, which may hold a key.
@@ -27,6 +28,7 @@ func observe(metrics Recorder, log *slog.Logger, now func() time.Time) gin.Handl
 		}
 		c.Header(requestIDHeader, id)
 		c.Set(requestIDHeader, id)
+		c.Request = c.Request.WithContext(requestid.With(c.Request.Context(), id))
 		metrics.Begin()
 		defer func() {
 			if fault := recover(); fault != nil {
@@ -86,7 +88,7 @@ func allowOrigins(c *gin.Context) {
 		return
 	}
 	c.Header("Access-Control-Allow-Origin", "*")
-	c.Header("Access-Control-Expose-Headers", requestIDHeader+", Retry-After")
+	c.Header("Access-Control-Expose-Headers", requestIDHeader+", Retry-After, Location, "+limitHeaders)
 	if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
 		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
 		c.Header("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Auth-Token, X-Auth-User, X-RapidAPI-Key, X-RapidAPI-Host, X-Request-Id, Last-Event-ID")
@@ -114,21 +116,29 @@ func errTooLarge(most int64) error {
 }
 
 // door lets in who may.
-type door struct{ keys Authenticator }
+type door struct {
+	keys   Authenticator
+	limits *Limits
+}
 
-// needs lets in requests of an account with scope; "" stands for any account.
+// needs lets in requests of an account with scope, unless they come too fast; "" stands for any account.
 func (d *door) needs(scope auth.Scope) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		account, err := d.keys.Authenticate(c.Request)
+		if err == nil {
+			c.Request = c.Request.WithContext(auth.WithAccount(c.Request.Context(), account))
+		}
+		// Those who are refused count as well.
+		if fast := d.limits.admit(c); fast != nil {
+			err = fast
+		}
 		if err == nil && scope != "" && !account.May(scope) {
 			err = submission.Errorf(submission.Forbidden, "the key lacks the scope %q", scope)
 		}
 		if err != nil {
 			_ = c.Error(err)
 			c.Abort()
-			return
 		}
-		c.Request = c.Request.WithContext(auth.WithAccount(c.Request.Context(), account))
 	}
 }
 

@@ -212,7 +212,7 @@ func (q *Quotas) Ended(sub *submission.Submission) {
 	t, _ := q.of(sub.Account, now)
 	t.fresh.Finished++
 	if sub.Time != nil {
-		t.fresh.CPU += time.Duration(*sub.Time * float64(max(sub.NumberOfRuns, 1)) * float64(time.Second))
+		t.fresh.CPU += time.Duration(*sub.Time*float64(max(sub.NumberOfRuns, 1))*1e6) * time.Microsecond
 	}
 }
 
@@ -233,10 +233,7 @@ func (q *Quotas) Usage(ctx context.Context, account string, first, last time.Tim
 	var days []Usage
 	for day := dayOf(first); day <= dayOf(last); day++ {
 		key := tallyKey{account, day}
-		usage, ok := byDay[day]
-		if !ok {
-			usage = key.usage()
-		}
+		usage := key.usage().plus(byDay[day])
 		if t := q.tallies[key]; t != nil {
 			usage = usage.plus(t.fresh)
 		}
