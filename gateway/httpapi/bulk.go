@@ -11,22 +11,27 @@ import (
 	"github.com/sandgate/sandgate/gateway/submission"
 )
 
-// What lists may hold in memory, in bytes. Texts of submissions may be many megabytes each: lists of
-// them are read some at a time, and only what is shown of them is kept.
-const (
-	listBytes     = 64 << 20  // of one answer
-	allListsBytes = 256 << 20 // of all answers being made
-	fewBytes      = 1 << 20   // of an answer, which need no room
-	chunkBytes    = 4 << 20   // aimed at for what is read at a time
-	mostChunk     = 100       // submissions that are read at a time
-)
+// room bounds what lists hold in memory, in bytes. Texts of submissions may be many megabytes each:
+// lists of them are read some at a time, and only what is shown of them is kept.
+type room struct {
+	list  int64 // of one answer
+	few   int64 // of one answer, which need no room
+	page  int64 // of a page of the history, before it ends early
+	chunk int   // aimed at for what is read at a time
+	all   *semaphore.Weighted
+}
 
 // newRoom makes the room that all lists share.
-func newRoom() *semaphore.Weighted { return semaphore.NewWeighted(allListsBytes) }
+func newRoom() *room {
+	return &room{list: 64 << 20, few: 1 << 20, page: 8 << 20, chunk: 4 << 20, all: semaphore.NewWeighted(256 << 20)}
+}
+
+// mostChunk is how many submissions are read at a time, however small they are.
+const mostChunk = 100
 
 // bulk is the answer to a list while it is put together.
 type bulk struct {
-	room    *semaphore.Weighted
+	*room
 	pieces  []json.RawMessage
 	bytes   int64 // of pieces
 	held    int64 // of the room
@@ -34,17 +39,13 @@ type bulk struct {
 	size    int
 }
 
-// next is how many submissions to read at a time, so that chunkBytes are hardly exceeded. As long as
-// nobody knows how large they are, these are few.
-func (b *bulk) next(left int, what submission.Part) int {
-	n := 10
-	if what == submission.Whole {
-		n = 3
+// next is how many submissions to read at a time, so that a chunk is hardly exceeded: first of them as
+// long as nobody knows how large they are.
+func (b *bulk) next(left, first int) int {
+	if b.counted == 0 {
+		return min(first, left)
 	}
-	if b.counted > 0 {
-		n = min(max(chunkBytes/max(b.size/b.counted, 1), 1), mostChunk)
-	}
-	return min(n, left)
+	return min(max(b.chunk/max(b.size/b.counted, 1), 1), mostChunk, left)
 }
 
 // read notes the size of submissions that were read.
@@ -67,30 +68,46 @@ func weight(sub *submission.Submission) int {
 	return size
 }
 
-var (
-	errListTooLarge = submission.Errorf(submission.Malformed, "the answer would be larger than %d MiB: ask for fewer submissions at a time, or for fewer fields", listBytes>>20)
-	errNoRoom       = &submission.Error{Code: submission.Unavailable, Message: "too many large lists are being answered", RetryAfter: time.Second}
-)
+var errNoRoom = &submission.Error{Code: submission.Unavailable, Message: "too many large lists are being answered", RetryAfter: time.Second}
 
-// add takes a piece into the answer.
+// errListTooLarge is given for what makes an answer too large.
+type errListTooLarge int64
+
+func (e errListTooLarge) Error() string { return "the answer would be too large" }
+
+// asked tells a client that it asked for too much.
+func (e errListTooLarge) asked() error {
+	return submission.Errorf(submission.Malformed, "the answer would be larger than %d MiB: ask for fewer submissions at a time, or for fewer fields", int64(e)>>20)
+}
+
+// add takes a piece into the answer, which may always have one.
 func (b *bulk) add(piece json.RawMessage) error {
-	b.bytes += int64(len(piece))
-	if b.bytes > listBytes {
-		return errListTooLarge
+	bytes := b.bytes + int64(len(piece))
+	if bytes > b.list && len(b.pieces) > 0 {
+		return errListTooLarge(b.list)
 	}
-	if more := b.bytes - fewBytes - b.held; more > 0 {
-		if !b.room.TryAcquire(more) {
+	if more := bytes - b.few - b.held; more > 0 {
+		if !b.all.TryAcquire(more) {
 			return errNoRoom
 		}
 		b.held += more
 	}
+	b.bytes = bytes
 	b.pieces = append(b.pieces, piece)
 	return nil
 }
 
+// cut drops the pieces after the first n.
+func (b *bulk) cut(n int) {
+	for _, piece := range b.pieces[n:] {
+		b.bytes -= int64(len(piece))
+	}
+	b.pieces = b.pieces[:n]
+}
+
 // release gives the room back.
 func (b *bulk) release() {
-	b.room.Release(b.held)
+	b.all.Release(b.held)
 	b.held, b.pieces = 0, nil
 }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/judge0/api"
@@ -19,8 +19,6 @@ import (
 const (
 	historyDefault = 20
 	historyMost    = 100
-	// historyBytes is how much a page may hold before it ends early.
-	historyBytes = 8 << 20
 	// filterMost bounds how many languages or statuses a filter may name.
 	filterMost = 100
 )
@@ -30,7 +28,7 @@ type history struct {
 	submissions Submissions
 	records     Records
 	catalogue   submission.Catalogue
-	room        *semaphore.Weighted
+	room        *room
 }
 
 // list answers with a page of jobs, newest first. A page of large outputs is shorter than was asked
@@ -43,11 +41,18 @@ func (h *history) list(c *gin.Context) {
 	}
 	answer := bulk{room: h.room}
 	defer answer.release()
-	for left := filter.Limit; left > 0 && answer.bytes < historyBytes; {
-		filter.Limit = answer.next(left, submission.Outcome)
+	for left := filter.Limit; left > 0 && answer.bytes < answer.page; {
+		filter.Limit = answer.next(left, 1)
 		page, next, err := h.records.History(c.Request.Context(), account(c), filter)
+		before := len(answer.pieces)
 		if err == nil {
 			err = h.add(&answer, page)
+		}
+		var tooLarge errListTooLarge
+		if errors.As(err, &tooLarge) && before > 0 {
+			// The next page begins where this chunk did.
+			answer.cut(before)
+			break
 		}
 		if err != nil {
 			_ = c.Error(err)

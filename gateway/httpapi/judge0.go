@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/judge0/api"
@@ -21,7 +20,7 @@ type judge0 struct {
 	submissions Submissions
 	catalogue   submission.Catalogue
 	metrics     Recorder
-	room        *semaphore.Weighted
+	room        *room
 }
 
 const (
@@ -187,7 +186,7 @@ func (j *judge0) getBatch(c *gin.Context) {
 	defer answer.release()
 	what := submission.Part(shape.fields.Program())
 	for at := 0; at < len(subs); {
-		n := answer.next(len(subs)-at, what)
+		n := answer.next(len(subs)-at, 3)
 		chunk := subs[at : at+n]
 		if what == submission.Whole {
 			if chunk, err = j.submissions.GetMany(c.Request.Context(), account(c), tokens[at:at+n], what); err != nil {
@@ -217,7 +216,12 @@ func (j *judge0) renderAll(answer *bulk, subs []*submission.Submission, shape sh
 				return plain(err)
 			}
 		}
-		if err := answer.add(piece); err != nil {
+		err := answer.add(piece)
+		var tooLarge errListTooLarge
+		if errors.As(err, &tooLarge) {
+			return tooLarge.asked()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -247,7 +251,7 @@ func (j *judge0) list(c *gin.Context) {
 	defer answer.release()
 	total, offset, seen := 0, (page-1)*perPage, map[string]bool{}
 	for len(answer.pieces) < perPage {
-		n := answer.next(perPage-len(answer.pieces), what)
+		n := answer.next(perPage-len(answer.pieces), 3)
 		// What comes in meanwhile moves the rest on: some are read twice then, and none is missed.
 		chunk, all, err := j.submissions.List(ctx, account(c), offset, n, what)
 		if err != nil {

@@ -82,6 +82,8 @@ type Options struct {
 	Log         *slog.Logger
 	Now         func() time.Time
 	MaxBody     int64 // bytes
+
+	room *room // nil: the usual bounds
 }
 
 // New makes the handler of all routes.
@@ -96,7 +98,10 @@ func New(o Options) http.Handler {
 	open := o.Limits.open
 	read, submit, remove, admin := door.needs(auth.Read), door.needs(auth.Submit), door.needs(auth.Delete), door.needs(auth.Admin)
 	known := door.needs("")
-	room := newRoom()
+	room := o.room
+	if room == nil {
+		room = newRoom()
+	}
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics, room: room}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
 	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics}
