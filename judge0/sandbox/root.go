@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/criyle/go-sandbox/container"
 	"github.com/criyle/go-sandbox/pkg/mount"
+
+	"github.com/sandgate/sandgate/judge0/sandbox/wire"
 )
 
 // Home is the working folder of programs, as in Judge0.
@@ -25,12 +26,12 @@ const (
 // root lists what is mounted in a box: /usr of the host, our own /etc, devices that lead nowhere,
 // and bounded folders in memory.
 // below lists the places that are mounted below a folder.
-func root(etc string, user int, folders []Folder, below func(folder string) []string) ([]mount.Mount, []container.SymbolicLink) {
-	links := []container.SymbolicLink{
-		{LinkPath: "/dev/fd", Target: "/proc/self/fd"},
-		{LinkPath: "/dev/stdin", Target: "/proc/self/fd/0"},
-		{LinkPath: "/dev/stdout", Target: "/proc/self/fd/1"},
-		{LinkPath: "/dev/stderr", Target: "/proc/self/fd/2"},
+func root(etc string, user int, folders []Folder, below func(folder string) []string) ([]wire.Mount, []wire.Link) {
+	links := []wire.Link{
+		{Path: "/dev/fd", Target: "/proc/self/fd"},
+		{Path: "/dev/stdin", Target: "/proc/self/fd/0"},
+		{Path: "/dev/stdout", Target: "/proc/self/fd/1"},
+		{Path: "/dev/stderr", Target: "/proc/self/fd/2"},
 	}
 	b := mount.NewBuilder()
 	show := func(host, box string) {
@@ -45,7 +46,7 @@ func root(etc string, user int, folders []Folder, below func(folder string) []st
 		target, err := os.Readlink("/" + name)
 		switch {
 		case err == nil: // merged into /usr, as in all current distributions
-			links = append(links, container.SymbolicLink{LinkPath: "/" + name, Target: target})
+			links = append(links, wire.Link{Path: "/" + name, Target: target})
 		default:
 			show("/"+name, name)
 		}
@@ -62,7 +63,11 @@ func root(etc string, user int, folders []Folder, below func(folder string) []st
 	b.WithTmpfs("tmp", owner+"mode=1777,"+tmpSize)
 	b.WithTmpfs("dev/shm", owner+"mode=1777,"+sharedSize)
 	b.WithProc()
-	return b.FilterNotExist().Mounts, links
+	var mounts []wire.Mount
+	for _, m := range b.FilterNotExist().Mounts {
+		mounts = append(mounts, wire.Mount{Source: m.Source, Target: m.Target, Type: m.FsType, Data: m.Data, Flags: m.Flags})
+	}
+	return mounts, links
 }
 
 // mountsBelow reads what is mounted now. The function returned gives the places mounted below a
