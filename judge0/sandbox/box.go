@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/criyle/go-sandbox/pkg/memfd"
 	"golang.org/x/sys/unix"
 
 	"github.com/sandgate/sandgate/judge0/sandbox/wire"
@@ -84,7 +83,7 @@ func (b *Box) Write(name, text string, mode os.FileMode) error {
 	if !strings.HasPrefix(name, "/") {
 		name = Home + "/" + name
 	}
-	file, err := memfd.DupToMemfd("file", strings.NewReader(text))
+	file, err := sealed("file", strings.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("write %s into the box: %w", name, err)
 	}
@@ -126,19 +125,19 @@ func (b *Box) Run(ctx context.Context, c Command) (Outcome, error) {
 }
 
 func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
-	stdin, err := memfd.DupToMemfd("stdin", strings.NewReader(c.Stdin))
+	stdin, err := sealed("stdin", strings.NewReader(c.Stdin))
 	if err != nil {
 		return out, err
 	}
 	defer stdin.Close()
-	stdout, err := memfd.New("stdout")
+	stdout, err := newMemory("stdout")
 	if err != nil {
 		return out, err
 	}
 	defer stdout.Close()
 	stderr := stdout
 	if !c.MergeStderr {
-		if stderr, err = memfd.New("stderr"); err != nil {
+		if stderr, err = newMemory("stderr"); err != nil {
 			return out, err
 		}
 		defer stderr.Close()
@@ -154,7 +153,7 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 		program.Args = append([]string{"sandbox-init"}, c.Args...)
 		program.Own = true
 	case group == nil:
-		if report, err = memfd.New("report"); err != nil {
+		if report, err = newMemory("report"); err != nil {
 			return out, err
 		}
 		defer report.Close()

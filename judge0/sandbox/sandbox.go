@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/criyle/go-sandbox/pkg/memfd"
 	"golang.org/x/sys/unix"
 
 	"github.com/sandgate/sandgate/judge0/sandbox/wire"
@@ -193,7 +192,7 @@ func seal(path string) (*os.File, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return memfd.DupToMemfd("sandbox-init", f)
+	return sealed("sandbox-init", f)
 }
 
 // hint adds what an operator can do about a refusal to make namespaces.
