@@ -18,6 +18,7 @@ const (
 	maxPolicy    = 64 << 10
 	maxRetention = 100 * 365 * 24 * time.Hour
 	maxLimit     = 1_000_000_000
+	maxTarget    = 4 << 10 // bytes of an audit entry's target
 )
 
 var errAccountName = submission.Errorf(submission.Malformed, "an account's id has 1 to %d printable characters", maxAccount)
@@ -114,7 +115,7 @@ func (k *Keys) Note(ctx context.Context, by Actor, action, target string) error 
 	}
 	return k.directory.Append(ctx, Entry{
 		ID: id.String(), At: moment(k.now()), Account: by.ID, KeyID: by.KeyID,
-		Action: action, Target: target, Address: by.Address, Request: by.Request,
+		Action: action, Target: target[:min(len(target), maxTarget)], Address: by.Address, Request: by.Request,
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -36,6 +37,8 @@ type Submissions interface {
 // Authenticator tells who makes a request.
 type Authenticator interface {
 	Authenticate(r *http.Request) (auth.Account, error)
+	// Authorize gives the account with a scope that it lacks, if the request carries more that gives it.
+	Authorize(r *http.Request, account auth.Account, scope auth.Scope) (auth.Account, error)
 }
 
 // Pool gives the engine's read-only pages.
@@ -61,6 +64,8 @@ type Recorder interface {
 type Options struct {
 	Submissions Submissions
 	Keys        Authenticator
+	Directory   Directory
+	Address     func(*http.Request) netip.Addr // of the client
 	Catalogue   submission.Catalogue
 	Pool        Pool
 	Callbacks   Callbacks
@@ -80,6 +85,8 @@ func New(o Options) http.Handler {
 	r.RedirectTrailingSlash = false
 	r.RedirectFixedPath = false
 	r.HandleMethodNotAllowed = false
+	// An account's id may hold a slash, which is escaped in a path.
+	r.UseRawPath = true
 
 	door := &door{o.Keys}
 	read, submit, remove, admin := door.needs(auth.Read), door.needs(auth.Submit), door.needs(auth.Delete), door.needs(auth.Admin)
@@ -87,6 +94,9 @@ func New(o Options) http.Handler {
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
 	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics}
+	mine := &keys{directory: o.Directory, address: o.Address, owner: func(c *gin.Context) (string, string) { return account(c), c.Param("id") }}
+	theirs := &keys{directory: o.Directory, address: o.Address, owner: func(c *gin.Context) (string, string) { return c.Param("id"), c.Param("key") }}
+	accounts := &accounts{directory: o.Directory, address: o.Address}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 
 	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody))
@@ -115,12 +125,28 @@ func New(o Options) http.Handler {
 	both("GET", "/statistics", known, pool.statistics)
 	both("GET", "/workers", known, pool.open("/workers"))
 	both("POST", "/authenticate", known, nothing)
-	both("POST", "/authorize", admin, nothing)
+	both("POST", "/authorize", remove, nothing)
 
 	r.GET("/api/v1/languages", v1.languages)
 	r.POST("/api/v1/run", submit, v1.run)
 	r.GET("/api/v1/submissions/:token", read, v1.get)
 	r.GET("/api/v1/submissions/:token/events", read, v1.events)
+
+	r.GET("/api/v1/me", known, me)
+	keyRoutes := func(all, one string, may gin.HandlerFunc, k *keys) {
+		r.GET(all, may, k.list)
+		r.POST(all, may, k.create)
+		r.PATCH(one, may, k.change)
+		r.DELETE(one, may, k.revoke)
+		r.POST(one+"/rotate", may, k.rotate)
+	}
+	keyRoutes("/api/v1/keys", "/api/v1/keys/:id", door.managesKeys, mine)
+	keyRoutes("/api/v1/accounts/:id/keys", "/api/v1/accounts/:id/keys/:key", admin, theirs)
+	r.GET("/api/v1/accounts", admin, accounts.list)
+	r.GET("/api/v1/accounts/:id", admin, accounts.get)
+	r.PUT("/api/v1/accounts/:id", admin, accounts.set)
+	r.DELETE("/api/v1/accounts/:id", admin, accounts.remove)
+	r.GET("/api/v1/audit", admin, accounts.audit)
 
 	r.PUT(dispatch.CallbackPath+"/:token/:mac", ops.callback)
 	r.GET("/healthz", nothing)
