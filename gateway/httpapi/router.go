@@ -78,8 +78,7 @@ type Options struct {
 	MaxBody     int64 // bytes
 }
 
-// New makes the handler of all routes.
-func New(o Options) http.Handler {
+func newEngine() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.RedirectTrailingSlash = false
@@ -87,6 +86,21 @@ func New(o Options) http.Handler {
 	r.HandleMethodNotAllowed = false
 	// An account's id may hold a slash, which is escaped in a path.
 	r.UseRawPath = true
+	return r
+}
+
+// Administration makes a handler of the routes of keys, accounts and the audit log alone. Whoever can
+// call it is by: it is for programs that work on the store themselves.
+func Administration(directory Directory, by auth.Account) http.Handler {
+	r := newEngine()
+	r.Use(answerErrors(slog.New(slog.DiscardHandler)))
+	administer(r, &door{always(by)}, directory, func(*http.Request) netip.Addr { return netip.Addr{} })
+	return r
+}
+
+// New makes the handler of all routes.
+func New(o Options) http.Handler {
+	r := newEngine()
 
 	door := &door{o.Keys}
 	read, submit, remove, admin := door.needs(auth.Read), door.needs(auth.Submit), door.needs(auth.Delete), door.needs(auth.Admin)
@@ -94,9 +108,6 @@ func New(o Options) http.Handler {
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
 	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics}
-	mine := &keys{directory: o.Directory, address: o.Address, owner: func(c *gin.Context) (string, string) { return account(c), c.Param("id") }}
-	theirs := &keys{directory: o.Directory, address: o.Address, owner: func(c *gin.Context) (string, string) { return c.Param("id"), c.Param("key") }}
-	accounts := &accounts{directory: o.Directory, address: o.Address}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 
 	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody))
@@ -133,20 +144,7 @@ func New(o Options) http.Handler {
 	r.GET("/api/v1/submissions/:token/events", read, v1.events)
 
 	r.GET("/api/v1/me", known, me)
-	keyRoutes := func(all, one string, may gin.HandlerFunc, k *keys) {
-		r.GET(all, may, k.list)
-		r.POST(all, may, k.create)
-		r.PATCH(one, may, k.change)
-		r.DELETE(one, may, k.revoke)
-		r.POST(one+"/rotate", may, k.rotate)
-	}
-	keyRoutes("/api/v1/keys", "/api/v1/keys/:id", door.managesKeys, mine)
-	keyRoutes("/api/v1/accounts/:id/keys", "/api/v1/accounts/:id/keys/:key", admin, theirs)
-	r.GET("/api/v1/accounts", admin, accounts.list)
-	r.GET("/api/v1/accounts/:id", admin, accounts.get)
-	r.PUT("/api/v1/accounts/:id", admin, accounts.set)
-	r.DELETE("/api/v1/accounts/:id", admin, accounts.remove)
-	r.GET("/api/v1/audit", admin, accounts.audit)
+	administer(r, door, o.Directory, o.Address)
 
 	r.PUT(dispatch.CallbackPath+"/:token/:mac", ops.callback)
 	r.GET("/healthz", nothing)
@@ -161,6 +159,28 @@ func New(o Options) http.Handler {
 		_ = c.Error(submission.Errorf(submission.NotFound, "there is nothing at this address"))
 	})
 	return r
+}
+
+// administer adds the routes of keys, accounts and the audit log.
+func administer(r gin.IRoutes, door *door, directory Directory, address func(*http.Request) netip.Addr) {
+	mine := &keys{directory: directory, address: address, owner: func(c *gin.Context) (string, string) { return account(c), c.Param("id") }}
+	theirs := &keys{directory: directory, address: address, owner: func(c *gin.Context) (string, string) { return c.Param("id"), c.Param("key") }}
+	accounts := &accounts{directory: directory, address: address}
+	admin := door.needs(auth.Admin)
+	routes := func(all, one string, may gin.HandlerFunc, k *keys) {
+		r.GET(all, may, k.list)
+		r.POST(all, may, k.create)
+		r.PATCH(one, may, k.change)
+		r.DELETE(one, may, k.revoke)
+		r.POST(one+"/rotate", may, k.rotate)
+	}
+	routes("/api/v1/keys", "/api/v1/keys/:id", door.managesKeys, mine)
+	routes("/api/v1/accounts/:id/keys", "/api/v1/accounts/:id/keys/:key", admin, theirs)
+	r.GET("/api/v1/accounts", admin, accounts.list)
+	r.GET("/api/v1/accounts/:id", admin, accounts.get)
+	r.PUT("/api/v1/accounts/:id", admin, accounts.set)
+	r.DELETE("/api/v1/accounts/:id", admin, accounts.remove)
+	r.GET("/api/v1/audit", admin, accounts.audit)
 }
 
 // nothing answers 200 with an empty body.
