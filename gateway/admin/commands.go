@@ -286,11 +286,11 @@ func accountsShow(*pflag.FlagSet) func(*session) error {
 
 // settable is what may be chosen of an account.
 type settable struct {
-	Name             string          `json:"name"`
-	Disabled         bool            `json:"disabled"`
-	RetentionSeconds int64           `json:"retentionSeconds"`
-	Limits           httpapi.Limits  `json:"limits"`
-	Policy           json.RawMessage `json:"policy"`
+	Name             string                `json:"name"`
+	Disabled         bool                  `json:"disabled"`
+	RetentionSeconds int64                 `json:"retentionSeconds"`
+	Limits           httpapi.AccountLimits `json:"limits"`
+	Policy           json.RawMessage       `json:"policy"`
 }
 
 func accountsSet(flags *pflag.FlagSet) func(*session) error {

@@ -25,17 +25,17 @@ const (
 	entriesMost    = 500
 )
 
-// Limits are an account's own bounds as /api/v1 shows them; 0 stands for the gateway's, a negative
+// AccountLimits are an account's own bounds as /api/v1 shows them; 0 stands for the gateway's, a negative
 // number for none.
-type Limits struct {
+type AccountLimits struct {
 	Rate             float64 `json:"rate"`
 	Burst            int     `json:"burst"`
 	DailySubmissions int     `json:"dailySubmissions"`
 	DailyCPUSeconds  float64 `json:"dailyCpuSeconds"`
 }
 
-func limitsJSON(l auth.Limits) Limits {
-	return Limits{l.Rate, l.Burst, l.DailySubmissions, l.DailyCPU}
+func limitsJSON(l auth.Limits) AccountLimits {
+	return AccountLimits{l.Rate, l.Burst, l.DailySubmissions, l.DailyCPU}
 }
 
 // Account is an account as /api/v1 shows it to administrators.
@@ -47,7 +47,7 @@ type Account struct {
 	CreatedAt        time.Time       `json:"createdAt"`
 	Disabled         bool            `json:"disabled"`
 	RetentionSeconds int64           `json:"retentionSeconds"` // 0: the gateway's
-	Limits           Limits          `json:"limits"`
+	Limits           AccountLimits   `json:"limits"`
 	Policy           json.RawMessage `json:"policy"`
 }
 
@@ -108,7 +108,7 @@ func (a *accounts) set(c *gin.Context) {
 		Name             string          `json:"name"`
 		Disabled         bool            `json:"disabled"`
 		RetentionSeconds int64           `json:"retentionSeconds"`
-		Limits           Limits          `json:"limits"`
+		Limits           AccountLimits   `json:"limits"`
 		Policy           json.RawMessage `json:"policy"`
 	}
 	if err := readJSON(c, &body); err != nil {
