@@ -2,13 +2,21 @@ package gateway_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/sandgate/sandgate/gateway/auth"
 )
@@ -150,5 +158,50 @@ func TestAccountsAreApartOnEveryRoute(t *testing.T) {
 		if r := ada.call(tc.method, tc.path, ""); r.status != 200 {
 			t.Errorf("%s %s: %d %s", tc.method, tc.path, r.status, r.body)
 		}
+	}
+}
+
+// TestJWT has a person of an OpenID Connect issuer submit, and manage keys.
+func TestJWT(t *testing.T) {
+	t.Parallel()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := jwkset.NewJWKFromKey(private.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "k"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{jwk.Marshal()}})
+	}))
+	t.Cleanup(issuer.Close)
+	b := prepare(t)
+	b.config.JWTIssuer, b.config.JWTParties, b.config.JWTKeysURL = issuer.URL, []string{"https://app.example"}, issuer.URL
+	b.start()
+	of := func(subject string) string {
+		token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": issuer.URL, "sub": subject, "azp": "https://app.example", "exp": time.Now().Add(time.Minute).Unix()})
+		token.Header["kid"] = "k"
+		text, err := token.SignedString(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	ada, bob := of("ada"), of("bob")
+	r := b.call("POST", "/api/v1/run", `{"code":"x","language":"python"}`, ada)
+	token, _ := r.object(t)["jobId"].(string)
+	if r.status != 202 || b.call("GET", "/submissions/"+token, "", ada).status != 200 || b.call("GET", "/submissions/"+token, "", bob).status != 404 {
+		t.Errorf("got %d %s", r.status, r.body)
+	}
+	key, _ := b.call("POST", "/api/v1/keys", `{"name":"ci","scopes":["read"]}`, ada).object(t)["secret"].(string)
+	if r := b.call("GET", "/submissions/"+token, "", key); r.status != 200 {
+		t.Errorf("with a key of hers: %d %s", r.status, r.body)
+	}
+	if r := b.call("GET", "/api/v1/audit", "", ada); r.status != 403 {
+		t.Errorf("got %d %s", r.status, r.body)
+	}
+	if r := b.get("/metrics"); !strings.Contains(r.body, "jwt_keys_age_seconds") {
+		t.Error("the age of the keys is not shown")
 	}
 }

@@ -170,7 +170,7 @@ func (s settings) serve(ctx context.Context, out, errs *os.File) (err error) {
 
 	var web *webClient
 	if s.webServer != "" {
-		key, err := g.EnsureKey(ctx, "web client", "web", auth.Submit, auth.Read, auth.Delete)
+		key, err := g.EnsureKey(ctx, "web client", "web", auth.Submit, auth.Read, auth.Delete, auth.Act)
 		if err != nil {
 			return stopped(ctx, err)
 		}

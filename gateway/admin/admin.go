@@ -79,7 +79,7 @@ func usage(program string) string {
 	}
 	fmt.Fprintf(&b, `
 A command works on the gateway's store. While a gateway has that open, or from elsewhere, it goes
-through the gateway's API with a key that has the scope admin: set SANDGATE_KEY and SANDGATE_URL, or
+through the gateway's API with a key that has the scope admin: set SANDGATE_API_KEY and SANDGATE_URL, or
 give --key and --url. "%s keys create --help" lists the flags of a command.
 `, program)
 	return b.String()
@@ -114,7 +114,7 @@ func run(ctx context.Context, program string, args []string, lookup func(string)
 	var place place
 	asJSON := flags.Bool("json", false, "print JSON")
 	flags.StringVar(&place.url, "url", "", "URL of a running gateway (SANDGATE_URL)")
-	flags.StringVar(&place.key, "key", "", "API key with the scope admin (better: SANDGATE_KEY, which others don't see)")
+	flags.StringVar(&place.key, "key", "", "API key with the scope admin (better: SANDGATE_API_KEY, which others don't see)")
 	flags.StringVar(&place.config, "config", "", "YAML file with the gateway's settings (SANDGATE_CONFIG)")
 	flags.StringVar(&place.dataDir, "data-dir", "", "folder of the store (SANDGATE_DATA_DIR)")
 	do := command.prepare(flags)
@@ -153,7 +153,7 @@ func (p place) open(lookup func(string) (string, bool)) (client, func() error, e
 		}
 		return given
 	}
-	url, key := get(p.url, "SANDGATE_URL"), get(p.key, "SANDGATE_KEY")
+	url, key := get(p.url, "SANDGATE_URL"), get(p.key, "SANDGATE_API_KEY")
 	remote := func(key string) (client, func() error, error) {
 		if url == "" {
 			host := settings.Host
@@ -171,18 +171,18 @@ func (p place) open(lookup func(string) (string, bool)) (client, func() error, e
 	case url != "" && settings.BootstrapKey != "":
 		return remote(settings.BootstrapKey)
 	case url != "":
-		return client{}, nil, errors.New("to go through a gateway's API takes a key with the scope admin: set SANDGATE_KEY")
+		return client{}, nil, errors.New("to go through a gateway's API takes a key with the scope admin: set SANDGATE_API_KEY")
 	}
 	path := filepath.Join(settings.DataDir, "gateway.db")
 	if _, err := os.Stat(path); err != nil {
-		return client{}, nil, fmt.Errorf("there is no store in %s: name its folder with --data-dir, or a running gateway with --url and SANDGATE_KEY", settings.DataDir)
+		return client{}, nil, fmt.Errorf("there is no store in %s: name its folder with --data-dir, or a running gateway with --url and SANDGATE_API_KEY", settings.DataDir)
 	}
 	store, err := sqlite.Open(path)
 	if errors.Is(err, sqlitedb.ErrLocked) {
 		if settings.BootstrapKey != "" {
 			return remote(settings.BootstrapKey)
 		}
-		return client{}, nil, fmt.Errorf("a gateway has the store in %s open: to go through its API, set SANDGATE_KEY to a key with the scope admin (and SANDGATE_URL, if it is not the one of the settings)", settings.DataDir)
+		return client{}, nil, fmt.Errorf("a gateway has the store in %s open: to go through its API, set SANDGATE_API_KEY to a key with the scope admin (and SANDGATE_URL, if it is not the one of the settings)", settings.DataDir)
 	}
 	if err != nil {
 		return client{}, nil, err

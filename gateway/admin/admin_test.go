@@ -69,7 +69,7 @@ func throughGateway(t *testing.T) shell {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = g.Stop(t.Context()) })
-	return shell{t, map[string]string{"SANDGATE_DATA_DIR": c.DataDir, "SANDGATE_URL": g.URL(), "SANDGATE_KEY": adminKey}}
+	return shell{t, map[string]string{"SANDGATE_DATA_DIR": c.DataDir, "SANDGATE_URL": g.URL(), "SANDGATE_API_KEY": adminKey}}
 }
 
 // TestCommands does the same on a store and through a gateway.
@@ -169,7 +169,7 @@ func TestWhichWay(t *testing.T) {
 		code, _, errs := shell{t, env}.run(append([]string{"accounts", "list"}, args...)...)
 		return code, errs
 	}
-	if code, errs := with(map[string]string{}); code != 1 || !strings.Contains(errs, "has the store") || !strings.Contains(errs, "SANDGATE_KEY") {
+	if code, errs := with(map[string]string{}); code != 1 || !strings.Contains(errs, "has the store") || !strings.Contains(errs, "SANDGATE_API_KEY") {
 		t.Errorf("while a gateway runs: %d %s", code, errs)
 	}
 	if code, errs := with(map[string]string{}, "--url", url, "--key", adminKey); code != 0 {
@@ -178,10 +178,10 @@ func TestWhichWay(t *testing.T) {
 	if code, errs := with(map[string]string{"SANDGATE_BOOTSTRAP_KEY": adminKey, "SANDGATE_PORT": url[strings.LastIndexByte(url, ':')+1:]}); code != 0 {
 		t.Errorf("with the gateway's own settings: %d %s", code, errs)
 	}
-	if code, errs := with(map[string]string{"SANDGATE_URL": url}); code != 1 || !strings.Contains(errs, "SANDGATE_KEY") {
+	if code, errs := with(map[string]string{"SANDGATE_URL": url}); code != 1 || !strings.Contains(errs, "SANDGATE_API_KEY") {
 		t.Errorf("without a key: %d %s", code, errs)
 	}
-	if code, errs := with(map[string]string{"SANDGATE_URL": url, "SANDGATE_KEY": "bad"}); code != 1 || !strings.Contains(errs, "a valid API key is needed") {
+	if code, errs := with(map[string]string{"SANDGATE_URL": url, "SANDGATE_API_KEY": "bad"}); code != 1 || !strings.Contains(errs, "a valid API key is needed") {
 		t.Errorf("with a bad key: %d %s", code, errs)
 	}
 	if code, errs := with(map[string]string{}, "--data-dir", t.TempDir()); code != 1 || !strings.Contains(errs, "there is no store") {
