@@ -181,7 +181,7 @@ func (k *Keys) holder(ctx context.Context, secret string) (Account, error) {
 		return Account{}, errDisabled
 	}
 	k.mu.Lock()
-	k.used[key.ID] = now
+	k.used[key.ID] = moment(now)
 	k.mu.Unlock()
 	return Account{ID: key.Account, KeyID: key.ID, Scopes: key.Scopes, Name: record.Name, Limits: record.Limits}, nil
 }

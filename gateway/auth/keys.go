@@ -73,9 +73,6 @@ func (k *Keys) Create(ctx context.Context, by Actor, account string, draft Draft
 	if live >= maxLiveKeys || len(keys) >= maxKeys {
 		return Key{}, "", submission.Errorf(submission.Conflict, "the account has too many keys")
 	}
-	if _, err := k.record(ctx, Record{ID: account}); err != nil {
-		return Key{}, "", err
-	}
 	secret = newSecret()
 	key = k.newKey(draft.Name, account, draft.Scopes, secret)
 	key.ExpiresAt = draft.ExpiresAt
@@ -285,6 +282,10 @@ func (k *Keys) newKey(name, account string, scopes Scopes, secret string) Key {
 
 func (k *Keys) store(ctx context.Context, key Key, replace bool) error {
 	defer k.forget()
+	// Whoever has a key is listed among the accounts, used or not.
+	if _, err := k.record(ctx, Record{ID: key.Account}); err != nil {
+		return fmt.Errorf("store the account %q: %w", key.Account, err)
+	}
 	if err := k.directory.AddKey(ctx, key, replace); err != nil {
 		return fmt.Errorf("store the key %q: %w", key.Name, err)
 	}
