@@ -307,6 +307,13 @@ func TestWhatAKeyMayBe(t *testing.T) {
 	if _, _, err := b.Create(t.Context(), operator, "me", auth.Draft{Name: "one more"}); !refused(err, submission.Conflict) {
 		t.Errorf("beyond the bound: %v", err)
 	}
+	keys, err := b.List(t.Context(), "me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Rotate(t.Context(), operator, "me", keys[0].ID, 0); err != nil {
+		t.Errorf("a rotation at the bound: %v", err)
+	}
 	if _, err := auth.ScopesOf([]string{"read", "root"}); err == nil {
 		t.Error("a scope that is none was taken")
 	}
@@ -666,4 +673,24 @@ func FuzzCredential(f *testing.F) {
 			t.Errorf("acts as %+v", account)
 		}
 	})
+}
+
+func BenchmarkAuthenticate(b *testing.B) {
+	store, err := sqlite.Open(filepath.Join(b.TempDir(), "gateway.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = store.Close() })
+	k := auth.NewKeys(store, time.Now)
+	secret, err := k.EnsureKey(b.Context(), "x", "me", auth.Read)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := request(secret)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := k.Authenticate(r); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

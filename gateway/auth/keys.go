@@ -51,6 +51,11 @@ type Change struct {
 
 // Create makes a key for an account. The secret is not to be had again.
 func (k *Keys) Create(ctx context.Context, by Actor, account string, draft Draft) (key Key, secret string, err error) {
+	return k.create(ctx, by, account, draft, maxLiveKeys)
+}
+
+// create makes a key where fewer than most work.
+func (k *Keys) create(ctx context.Context, by Actor, account string, draft Draft, most int) (key Key, secret string, err error) {
 	if len(draft.Scopes) == 0 {
 		draft.Scopes = Scopes{Submit, Read}
 	}
@@ -70,7 +75,7 @@ func (k *Keys) Create(ctx context.Context, by Actor, account string, draft Draft
 			live++
 		}
 	}
-	if live >= maxLiveKeys || len(keys) >= maxKeys {
+	if live >= most || len(keys) >= maxKeys {
 		return Key{}, "", submission.Errorf(submission.Conflict, "the account has too many keys")
 	}
 	secret = newSecret()
@@ -138,7 +143,8 @@ func (k *Keys) Rotate(ctx context.Context, by Actor, account, id string, overlap
 		expires := now.Add(old.ExpiresAt.Sub(old.CreatedAt))
 		draft.ExpiresAt = &expires
 	}
-	if key, secret, err = k.Create(ctx, by, account, draft); err != nil {
+	// The old key gives its place to the new one.
+	if key, secret, err = k.create(ctx, by, account, draft, maxLiveKeys+1); err != nil {
 		return Key{}, "", err
 	}
 	if until := now.Add(overlap); overlap == 0 {
