@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +25,9 @@ type Limits struct {
 	Address limit.Rate
 	Key     limit.Rate
 	Bounds  func(ctx context.Context) limit.Bounds // of the account that ctx carries
-	Client  *clientip.Resolver
-	Refused func(kind string) // address, account or key
+	Refused func(kind string)                      // address, account or key
+
+	address func(*http.Request) netip.Addr
 }
 
 // The fields of an answer that tell of limits: those that clients know from other services, and those
@@ -59,7 +62,7 @@ func (l *Limits) admit(c *gin.Context) error {
 		}
 	}
 	if l.Address.Limited() {
-		add("address", clientip.Network(l.Client.Of(c.Request)).String(), l.Address)
+		add("address", clientip.Network(l.address(c.Request)).String(), l.Address)
 	}
 	if account, known := auth.AccountOf(c.Request.Context()); known {
 		add("account", account.ID, l.Bounds(c.Request.Context()).Rate)

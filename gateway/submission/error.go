@@ -19,11 +19,11 @@ const (
 	Unauthenticated      // no key, or one that is not valid
 	Forbidden            // the key lacks the scope
 	NotFound             // no such thing, or another account's
+	Conflict             // it can't be done in the state that things are in
 	TooLarge             // the body exceeds its bound
+	TooMany              // too many requests or failed attempts; RetryAfter says when there may be more
 	QueueFull            // too many submissions wait for the pool
 	Unavailable          // something that is needed can't be reached
-	Conflict             // it can't be done in the state that things are in
-	TooMany              // too many requests or failed attempts; RetryAfter says when there may be more
 	QuotaReached         // the account has used up what it may use in a day
 )
 
