@@ -588,6 +588,11 @@ func TestFailuresAreLimitedByAddress(t *testing.T) {
 			t.Errorf("another address of the same network: %v", err)
 		}
 	}
+	for range 5 {
+		if err := from("", "bad"); !refused(err, submission.Unauthenticated) {
+			t.Errorf("without an address: %v", err)
+		}
+	}
 	b.advance(time.Minute)
 	if err := from("192.0.2.1:99", "bad"); !refused(err, submission.Unauthenticated) {
 		t.Errorf("a minute later: %v", err)
