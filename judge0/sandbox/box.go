@@ -75,6 +75,7 @@ type Box struct {
 	sandbox *Sandbox
 	env     container.Environment
 	group   cgroup // nil where there are none
+	inUse   bool   // counted as such
 	broken  bool
 }
 
@@ -437,6 +438,7 @@ func clamp(resource int, value uint64) rlimit.RLimit {
 // Close destroys the box, in the background.
 func (b *Box) Close() {
 	b.sandbox.ending.Add(1)
+	b.released()
 	go func() {
 		defer b.sandbox.ending.Done()
 		b.destroy()
