@@ -2,7 +2,5 @@ package gateway
 
 import "github.com/gin-gonic/gin"
 
-// Routes lists what is served.
-func (g *Gateway) Routes() gin.RoutesInfo {
-	return g.server.Handler.(interface{ Routes() gin.RoutesInfo }).Routes()
-}
+// Routes lists what the gateway answers.
+func (g *Gateway) Routes() gin.RoutesInfo { return g.server.Handler.(*gin.Engine).Routes() }
