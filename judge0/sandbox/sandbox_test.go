@@ -17,6 +17,8 @@ import (
 // shared is the sandbox as this host allows it, weak the fallback without control groups.
 var shared, weak *Sandbox
 
+var initPath string // of sandbox-init
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "sandbox-test-*")
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		// A test binary that runs as an ordinary user, without a toolchain, is given a built one.
-		initPath := os.Getenv("SANDBOX_INIT")
+		initPath = os.Getenv("SANDBOX_INIT")
 		if initPath == "" {
 			initPath = filepath.Join(dir, "sandbox-init")
 			build := exec.Command("go", "build", "-o", initPath, "./init")
