@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
 import { bin, buildGo, buildWeb, checkMachine, install, root, run } from './steps.mjs';
+import { versions } from './versions.mjs';
 
 const web = join(root, 'web');
 const { count, total, report } = counter();
