@@ -11,6 +11,7 @@ import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
 import { fuzz } from './fuzz.mjs';
 import { bin, buildGo, buildWeb, checkMachine, install, root, run } from './steps.mjs';
+import { versions } from './versions.mjs';
 
 const web = join(root, 'web');
 const { count, total, report } = counter();
