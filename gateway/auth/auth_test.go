@@ -401,6 +401,27 @@ func TestEnsureKeyReplacesItsOwnOnly(t *testing.T) {
 	}
 }
 
+func TestKeepKey(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	const first, second = "the-first-that-was-chosen", "another-that-was-chosen"
+	for _, secret := range []string{first, first, second} {
+		if err := b.KeepKey(t.Context(), "web client", "web", secret, auth.Submit, auth.Read); err != nil {
+			t.Fatal(err)
+		}
+	}
+	account, err := try(b.Keys, second)
+	if err != nil || account.ID != "web" || !account.May(auth.Submit) || account.May(auth.Admin) {
+		t.Errorf("got %+v, %v", account, err)
+	}
+	if _, err := try(b.Keys, first); !refused(err, submission.Unauthenticated) {
+		t.Errorf("the key that was chosen before: %v", err)
+	}
+	if err := b.KeepKey(t.Context(), "web client", "web", "short", auth.Read); err == nil {
+		t.Error("a short key was taken")
+	}
+}
+
 func TestOnBehalf(t *testing.T) {
 	t.Parallel()
 	b := start(t)
