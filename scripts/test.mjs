@@ -11,6 +11,7 @@ import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
 import { fuzz } from './fuzz.mjs';
 import { bin, buildGo, buildWeb, checkMachine, install, root, run } from './steps.mjs';
+import { versions } from './versions.mjs';
 
 const web = join(root, 'web');
 const { count, total, report } = counter();
@@ -244,6 +245,7 @@ if (process.argv[2] !== 'lint') {
   console.log('Tests');
   await webUnits();
   await goTests();
+  await versions(count);
   await fuzzing();
   await buildGo();
   await buildWeb();
