@@ -43,6 +43,10 @@ func TestMain(m *testing.M) {
 		if err := os.Mkdir(programs, 0o755); err != nil {
 			panic(err)
 		}
+		// Where the program looks for the compilers that come from npm.
+		if err := os.Symlink(filepath.Join(sandboxtest.Root(), "toolchains"), filepath.Join(dir, "toolchains")); err != nil {
+			panic(err)
+		}
 		build := exec.Command("go", "build", "-o", programs, "./cmd/sandgate")
 		build.Dir = sandboxtest.Root()
 		if out, err := build.CombinedOutput(); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/sandgate/sandgate/gateway/diagnose"
 	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/judge0/api"
@@ -199,20 +200,38 @@ type Job struct {
 	CreatedAt     time.Time  `json:"createdAt"`
 	StartedAt     *time.Time `json:"startedAt"`
 	FinishedAt    *time.Time `json:"finishedAt"`
+	// Diagnostics are the places in the source that the compiler and the failed program named.
+	Diagnostics []diagnose.Diagnostic `json:"diagnostics,omitempty"`
 }
 
 // NewJob shows a submission; what is no UTF-8 in its texts becomes U+FFFD.
 func NewJob(sub *submission.Submission, catalogue submission.Catalogue) Job {
+	language := languageOf(catalogue, sub.LanguageID)
 	job := Job{
-		JobID: sub.Token, Language: idAndName{sub.LanguageID, languageOf(catalogue, sub.LanguageID).Name}, Status: api.StatusOf(sub.Status),
+		JobID: sub.Token, Language: idAndName{sub.LanguageID, language.Name}, Status: api.StatusOf(sub.Status),
 		Output: readable(sub.Stdout), Stderr: readable(sub.Stderr), CompileOutput: readable(sub.CompileOutput), Message: readable(sub.Message),
 		ExitCode: sub.ExitCode, ExitSignal: sub.ExitSignal, Time: sub.Time, WallTime: sub.WallTime, Memory: sub.Memory,
 		CreatedAt: sub.CreatedAt.UTC(), StartedAt: sub.StartedAt, FinishedAt: sub.FinishedAt,
+	}
+	if api.Finished(sub.Status) {
+		job.Diagnostics = job.diagnose(submission.KeyOf(language))
 	}
 	if api.Finished(sub.Status) && sub.Status != api.Accepted {
 		job.Error = job.fault()
 	}
 	return job
+}
+
+// diagnose reads what the compiler said, and what the program said if it failed.
+func (j Job) diagnose(language string) []diagnose.Diagnostic {
+	var found []diagnose.Diagnostic
+	if j.CompileOutput != nil {
+		found = diagnose.Compiler(language, *j.CompileOutput)
+	}
+	if failed := j.Status.ID > api.CompilationError && j.Status.ID != api.InternalError; failed && j.Stderr != nil {
+		found = append(found, diagnose.Program(language, *j.Stderr)...)
+	}
+	return found[:min(len(found), diagnose.MaxDiagnostics)]
 }
 
 // fault says in one text why a job was not accepted.
