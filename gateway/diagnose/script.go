@@ -127,11 +127,10 @@ func typeScriptCompiler(lines []string, out *list) {
 			continue
 		}
 		if file, own := userFile(p.file); ok && own {
-			_, code, _ := strings.Cut(kind, " ")
-			at = out.add(Diagnostic{file, p.line, p.column, severity, strings.TrimSpace(message + " (" + code + ")")})
-			if code == "" && at >= 0 {
-				out.found[at].Message = message
+			if _, code, coded := strings.Cut(kind, " "); coded {
+				message += " (" + code + ")"
 			}
+			at = out.add(Diagnostic{file, p.line, p.column, severity, message})
 		}
 	}
 }
