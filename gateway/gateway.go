@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/check"
 	"github.com/sandgate/sandgate/gateway/config"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
@@ -149,9 +150,10 @@ func (g *Gateway) assemble(secret []byte) {
 		g.Dispatch(&bounds)
 	}
 	g.dispatcher = dispatch.New(bounds)
+	policies := check.NewPolicies(g.policy, g.Now)
 	service := submission.NewService(submission.Options{
 		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Bus: bus, Now: g.Now,
-		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout,
+		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout, Review: policies.Review,
 	})
 	g.streams = live.NewStreams(g.Config.MaxStreams,
 		func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },
@@ -166,6 +168,7 @@ func (g *Gateway) assemble(secret []byte) {
 
 	handler := httpapi.New(httpapi.Options{
 		Submissions: service, Keys: g.keys, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Streams: g.streams,
+		Policies: policies, Checker: check.NewChecker(check.Options{Pool: g.client, Catalogue: g.catalogue, NewToken: uuid.NewString}),
 		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
 	})
 	base, endWaits := context.WithCancel(context.Background())
@@ -180,6 +183,15 @@ func (g *Gateway) assemble(secret []byte) {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
 	}
+}
+
+// policy gives the policy of an account, as it is stored.
+func (g *Gateway) policy(ctx context.Context, account string) (string, error) {
+	record, err := g.store.Account(ctx, account)
+	if err != nil || record == nil {
+		return "", err
+	}
+	return record.Policy, nil
 }
 
 // callbackBase is where the engine finds this gateway.

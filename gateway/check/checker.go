@@ -355,10 +355,10 @@ func text(s *string) string {
 	return *s
 }
 
-// Files are the parts of a program that a policy looks at: its source, and what of its archive has the
+// filesOf gives the parts of a program that a policy looks at: its source, and what of its archive has the
 // extension of the language; of a program of several files, each with a language known by extension.
 // Archives that can't be read hold nothing: the engine refuses them.
-func Files(language api.Language, program *api.Submission) map[string][]File {
+func filesOf(language api.Language, program *api.Submission) map[string][]File {
 	key := submission.KeyOf(language)
 	files := map[string][]File{}
 	if source := text(program.SourceCode); source != "" {

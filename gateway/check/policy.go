@@ -11,14 +11,17 @@
 package check
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/sandgate/sandgate/gateway/diagnose"
+	"github.com/sandgate/sandgate/judge0/api"
 )
 
 // Mode says what a finding does.
@@ -253,4 +256,37 @@ func (p *Policy) Check(language string, files ...File) []Finding {
 		return a.Line - b.Line
 	})
 	return findings[:min(len(findings), MaxFindings)]
+}
+
+// CheckProgram checks a program with the files of its archive.
+func (p *Policy) CheckProgram(language api.Language, program *api.Submission) []Finding {
+	if p.Empty() {
+		return nil
+	}
+	var findings []Finding
+	files := filesOf(language, program)
+	for _, key := range slices.Sorted(maps.Keys(files)) {
+		findings = append(findings, p.Check(key, files[key]...)...)
+	}
+	return findings[:min(len(findings), MaxFindings)]
+}
+
+// Review gives what an enforced policy has against a program, in Judge0's form.
+func (p *Policies) Review(ctx context.Context, account string, program *api.Submission, language api.Language) (api.Errors, error) {
+	policy, err := p.Policy(ctx, account)
+	if err != nil || !policy.Enforced() {
+		return nil, err
+	}
+	faults := api.Errors{}
+	for _, f := range policy.CheckProgram(language, program) {
+		attribute, place := "source_code", fmt.Sprintf("line %d", f.Line)
+		if f.File != "" {
+			attribute, place = "additional_files", f.File+", "+place
+		}
+		faults[attribute] = append(faults[attribute], place+": "+f.Message)
+	}
+	if len(faults) == 0 {
+		return nil, nil
+	}
+	return faults, nil
 }

@@ -15,10 +15,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/check"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
 	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/judge0/api"
 )
 
 // Submissions is what the handlers need of the domain.
@@ -49,6 +51,16 @@ type Callbacks interface {
 	Callback(ctx context.Context, token string, body []byte) error
 }
 
+// Policies gives what the programs of an account may not have.
+type Policies interface {
+	Policy(ctx context.Context, account string) (*check.Policy, error)
+}
+
+// Checker runs the checker of a program's language.
+type Checker interface {
+	Check(ctx context.Context, account string, program *api.Submission) (check.Result, error)
+}
+
 // Recorder counts requests.
 type Recorder interface {
 	Begin()
@@ -64,6 +76,8 @@ type Options struct {
 	Catalogue   submission.Catalogue
 	Pool        Pool
 	Callbacks   Callbacks
+	Policies    Policies
+	Checker     Checker
 	Streams     *live.Streams
 	Metrics     Recorder
 	MetricsOpen bool
@@ -86,7 +100,7 @@ func New(o Options) http.Handler {
 	known := door.needs("")
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
-	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics}
+	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics, policies: o.Policies, checker: o.Checker}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 
 	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody))
@@ -119,6 +133,7 @@ func New(o Options) http.Handler {
 
 	r.GET("/api/v1/languages", v1.languages)
 	r.POST("/api/v1/run", submit, v1.run)
+	r.POST("/api/v1/check", submit, v1.check)
 	r.GET("/api/v1/submissions/:token", read, v1.get)
 	r.GET("/api/v1/submissions/:token/events", read, v1.events)
 
