@@ -503,3 +503,19 @@ func TestEvents(t *testing.T) {
 		t.Errorf("events %v, output %q", events, text(result.Output))
 	}
 }
+
+// get reads an answer to its end as text.
+func (p *process) get(path string) (string, error) {
+	request, err := http.NewRequest("GET", p.url+path, nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("X-Auth-Token", key)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	return string(answer), err
+}

@@ -138,6 +138,7 @@ func New(o Options) http.Handler {
 	r.GET("/api/v1/submissions/:token/events", read, v1.events)
 
 	r.PUT(dispatch.CallbackPath+"/:token/:mac", ops.callback)
+	documents(r)
 	r.GET("/healthz", nothing)
 	r.GET("/readyz", ops.readyz)
 	metrics := gin.WrapH(o.Metrics.Handler())
