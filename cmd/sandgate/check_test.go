@@ -78,6 +78,9 @@ func TestChecks(t *testing.T) {
 			if err != nil || code != 422 || r.JobID != "" || r.worst() != "error" || r.Detail != "the program has errors" {
 				t.Errorf("%s, enforced: %d, %v, %+v", tc.language, code, err, r)
 			}
+			if tc.language != "c" {
+				return
+			}
 			code, err = p.call("POST", "/api/v1/run", map[string]any{"language": tc.language, "code": tc.bad, "check": "report"}, &r)
 			if err != nil || code != 202 || r.JobID == "" || r.worst() != "error" {
 				t.Errorf("%s, reported: %d, %v, %+v", tc.language, code, err, r)
@@ -112,7 +115,7 @@ func TestChecks(t *testing.T) {
 			TotalCount int `json:"total_count"`
 		}
 	}
-	if _, err := p.call("GET", "/submissions", nil, &page); err != nil || page.Meta.TotalCount > 8 {
+	if _, err := p.call("GET", "/submissions", nil, &page); err != nil || page.Meta.TotalCount > 1 {
 		t.Errorf("%d submissions, %v", page.Meta.TotalCount, err)
 	}
 }

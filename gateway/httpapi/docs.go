@@ -11,7 +11,7 @@ import (
 )
 
 // pagePolicy lets the page of the documents load what is ours, and run no script but its own file.
-const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // documents adds the routes of the OpenAPI document and its page. The document is a part of the
 // program: where it can't be read, the program is broken, and its tests say so.

@@ -5,6 +5,7 @@
   const box = document.querySelector('.search');
   const input = box.querySelector('input');
   const none = document.querySelector('.none');
+  const intro = document.querySelector('.intro');
   const contents = document.querySelector('.contents');
   const entries = [...document.querySelectorAll('[data-search]')];
   const narrow = window.matchMedia('(max-width: 900px)');
@@ -26,9 +27,13 @@
       const within = [...section.querySelectorAll('[data-search]')];
       section.hidden = words.length > 0 && within.every((entry) => entry.hidden);
     }
+    intro.hidden = words.length > 0;
     none.hidden = entries.some((entry) => !entry.hidden);
   };
-  input.addEventListener('input', find);
+  input.addEventListener('input', () => {
+    find();
+    window.scrollTo(0, 0);
+  });
   document.addEventListener('keydown', (event) => {
     if (event.key === '/' && document.activeElement !== input && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();

@@ -107,7 +107,9 @@ func render(document *yaml.Node) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func anchor(name string) string { return strings.ReplaceAll(strings.ToLower(name), " ", "-") }
+func anchor(name string) string {
+	return "about-" + strings.ReplaceAll(strings.ToLower(name), " ", "-")
+}
 
 // resolve follows a reference within the document.
 func (r renderer) resolve(n *yaml.Node) *yaml.Node {
