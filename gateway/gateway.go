@@ -188,7 +188,7 @@ func (g *Gateway) assemble(secret []byte) {
 
 	handler := httpapi.New(httpapi.Options{
 		Submissions: service, Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Streams: g.streams,
-		Policies: policies, Checker: check.NewChecker(check.Options{Pool: g.client, Catalogue: g.catalogue, NewToken: uuid.NewString}),
+		Policies: policies, Checker: check.NewChecker(check.Options{Pool: g.client, Catalogue: g.catalogue, NewToken: uuid.NewString, Now: g.Now, Quotas: check.Uncounted{}}),
 		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
 	})
 	base, endWaits := context.WithCancel(context.Background())

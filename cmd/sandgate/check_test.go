@@ -36,6 +36,7 @@ func (r reviewed) worst() string {
 func TestChecks(t *testing.T) {
 	p := start(t, dataDir(t), nil, "SANDGATE_BOOTSTRAP_KEY="+key)
 	known := p.keys()
+	p.forbid(t)
 	atOnce := make(chan struct{}, 3)
 	var wg sync.WaitGroup
 	for _, tc := range []struct {
@@ -117,6 +118,42 @@ func TestChecks(t *testing.T) {
 	}
 	if _, err := p.call("GET", "/submissions", nil, &page); err != nil || page.Meta.TotalCount > 1 {
 		t.Errorf("%d submissions, %v", page.Meta.TotalCount, err)
+	}
+}
+
+// forbid sets a policy, which holds on every route that takes programs.
+func (p *process) forbid(t *testing.T) {
+	t.Helper()
+	var me struct{ Account string }
+	if _, err := p.call("GET", "/api/v1/me", nil, &me); err != nil {
+		t.Fatal(err)
+	}
+	policy := map[string]any{"mode": "enforce", "languages": map[string]any{"bash": map[string]any{"patterns": []any{map[string]any{"pattern": `\bcurl\b`, "message": "there is no network"}}}}}
+	var none any
+	if code, err := p.call("PUT", "/api/v1/accounts/"+me.Account, map[string]any{"policy": policy}, &none); err != nil || code != 200 {
+		t.Fatalf("%d, %v, %v", code, err, none)
+	}
+	const source = "# no curl here\necho a\ncurl b\n"
+	var r reviewed
+	if code, err := p.call("POST", "/api/v1/run", map[string]any{"language": "bash", "code": source}, &r); err != nil || code != 422 || len(r.Policy) != 1 || r.Policy[0].Message != "there is no network" || r.Policy[0].Severity != "error" {
+		t.Errorf("run: %d, %v, %+v", code, err, r)
+	}
+	if code, err := p.call("POST", "/api/v1/check", map[string]any{"language": "bash", "code": source}, &r); err != nil || code != 200 || len(r.Policy) != 1 {
+		t.Errorf("check: %d, %v, %+v", code, err, r)
+	}
+	submission := map[string]any{"language_id": 46, "source_code": source}
+	var faults map[string][]string
+	if code, err := p.call("POST", "/submissions", submission, &faults); err != nil || code != 422 || len(faults["source_code"]) != 1 || faults["source_code"][0] != "line 3: there is no network" {
+		t.Errorf("submissions: %d, %v, %v", code, err, faults)
+	}
+	var batch []map[string][]string
+	if code, err := p.call("POST", "/submissions/batch", map[string]any{"submissions": []any{submission}}, &batch); err != nil || code != 422 || len(batch) != 1 {
+		t.Errorf("batch: %d, %v, %v", code, err, batch)
+	}
+	policy["mode"] = "strict"
+	var problem struct{ Errors map[string][]string }
+	if code, err := p.call("PUT", "/api/v1/accounts/"+me.Account, map[string]any{"policy": policy}, &problem); err != nil || code != 422 || problem.Errors["policy"] == nil {
+		t.Errorf("a policy that is none: %d, %v, %+v", code, err, problem)
 	}
 }
 

@@ -41,10 +41,24 @@ type Options struct {
 	Pool      Pool
 	Catalogue submission.Catalogue
 	NewToken  func() string
-	// Used is told of what a check took, which counts as a submission of the account; an error of it
-	// refuses the check before it runs, with cpu 0. It may be nil.
-	Used func(ctx context.Context, account string, submissions int, cpu time.Duration) error
+	Now       func() time.Time
+	Quotas    Quotas
 }
+
+// Quotas count a check as a submission of the account's day, and the time that it took.
+type Quotas interface {
+	Admit(ctx context.Context, account string, n int) (giveBack func(), err error)
+	Ended(sub *submission.Submission)
+}
+
+// Uncounted are Quotas that bound nothing.
+type Uncounted struct{}
+
+// Admit admits everything.
+func (Uncounted) Admit(context.Context, string, int) (func(), error) { return func() {}, nil }
+
+// Ended counts nothing.
+func (Uncounted) Ended(*submission.Submission) {}
 
 // Checker runs the checkers of languages in the sandbox: as programs of several files (language 89)
 // of the pool, so that any Judge0 will do. They are no submissions of the gateway's: they are not
@@ -86,30 +100,25 @@ func (c *Checker) Check(ctx context.Context, account string, program *api.Submis
 		return Result{}, err
 	}
 	defer leave()
-	if err := c.used(ctx, account, 1, 0); err != nil {
+	archive, err := recipe.archive(language.SourceFile, program)
+	if err != nil {
 		return Result{}, err
 	}
-	archive, err := recipe.archive(language.SourceFile, program)
+	giveBack, err := c.Quotas.Admit(ctx, account, 1)
 	if err != nil {
 		return Result{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, waitMost)
 	defer cancel()
-	answer, err := c.run(ctx, order(c.NewToken(), archive, pool.Config))
+	order := order(c.NewToken(), archive, pool.Config)
+	order.Account, order.CreatedAt = account, c.Now()
+	answer, err := c.run(ctx, order)
 	if err != nil {
+		giveBack()
 		return Result{}, err
 	}
-	if answer.Time != nil {
-		_ = c.used(context.WithoutCancel(ctx), account, 0, time.Duration(*answer.Time*float64(time.Second)))
-	}
+	c.Quotas.Ended(order.Ended(*answer, c.Now()))
 	return Result{recipe.tool, recipe.diagnostics(language.SourceFile, answer)}, nil
-}
-
-func (c *Checker) used(ctx context.Context, account string, submissions int, cpu time.Duration) error {
-	if c.Used == nil {
-		return nil
-	}
-	return c.Used(ctx, account, submissions, cpu)
 }
 
 // enter takes a place among the checks that run.
@@ -372,7 +381,7 @@ func filesOf(language api.Language, program *api.Submission) map[string][]File {
 	left := int64(MaxSource) + 1
 	for _, entry := range archive.File {
 		of := extensions[path.Ext(entry.Name)]
-		if path.Ext(entry.Name) == path.Ext(language.SourceFile) && language.SourceFile != "" {
+		if language.SourceFile != "" && path.Ext(entry.Name) == path.Ext(language.SourceFile) || of == "c" && key == "cpp" {
 			of = key
 		}
 		if of == "" || left <= 0 || entry.FileInfo().IsDir() {

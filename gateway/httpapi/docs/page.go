@@ -161,9 +161,7 @@ func (r renderer) operation(method, path string, item, n *yaml.Node) operation {
 		media := get(get(b, "content"), "application/json")
 		s := get(media, "schema")
 		o.Body = &body{Required: text(b, "required") == "true", Type: r.typeOf(s)}
-		if text(s, "$ref") == "" {
-			o.Body.Fields = r.fields(s, "")
-		}
+		o.Body.Fields = r.fields(r.resolve(s), "")
 		sample = get(media, "example")
 	}
 	o.Curl = curl(o.Method, filled, o.Scope != "none", sample)
