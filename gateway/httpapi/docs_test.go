@@ -45,7 +45,16 @@ func ours(t *testing.T) (*openapi3.T, routers.Router) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := openapi3.NewLoader().LoadFromData(d.JSON)
+	var strict any
+	if err := json.Unmarshal(d.JSON, &strict); err != nil {
+		t.Fatal(err)
+	}
+	closed(strict)
+	text, err := json.Marshal(strict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +66,25 @@ func ours(t *testing.T) (*openapi3.T, routers.Router) {
 		t.Fatal(err)
 	}
 	return document, find
+}
+
+// closed makes schemas of objects refuse what they don't name: clients may meet more one day, and the
+// document must not be behind what there is today.
+func closed(part any) {
+	switch part := part.(type) {
+	case []any:
+		for _, each := range part {
+			closed(each)
+		}
+	case map[string]any:
+		_, object := part["properties"].(map[string]any)
+		if _, said := part["additionalProperties"]; object && !said {
+			part["additionalProperties"] = false
+		}
+		for _, each := range part {
+			closed(each)
+		}
+	}
 }
 
 // The YAML says what the JSON says.
