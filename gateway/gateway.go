@@ -116,6 +116,11 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("make the first API key: %w", err)
 	}
+	if g.Config.WebKey != "" {
+		if err := g.keys.KeepKey(ctx, "web client", "web", g.Config.WebKey, auth.Submit, auth.Read, auth.Delete, auth.Act); err != nil {
+			return fmt.Errorf("keep the web client's API key: %w", err)
+		}
+	}
 	secret, err := g.store.Setting(ctx, callbackKey, func() ([]byte, error) {
 		key := make([]byte, 32)
 		_, err := rand.Read(key)

@@ -31,6 +31,7 @@ type Config struct {
 	DataDir string // of the store; it is made if it is not there
 
 	BootstrapKey string // an API key with all rights; empty: one is made at the first start
+	WebKey       string // the API key of a web client in front of several gateways; empty: none
 
 	JWTIssuer      string   // an OpenID Connect issuer whose users may call; empty: none
 	JWTAudiences   []string // one of which aud must hold; empty: not looked at
@@ -78,13 +79,8 @@ var settings = []setting{
 	{"host", "127.0.0.1", "address to listen on", false, func(c *Config, v string) error { c.Host = v; return nil }},
 	{"port", "8080", "port to listen on; 0: any free one", false, func(c *Config, v string) error { return whole(&c.Port, v, 0, 65535) }},
 	{"data_dir", "data", "folder of the store", false, func(c *Config, v string) error { c.DataDir = v; return filled(v) }},
-	{"bootstrap_key", "", "an API key with all rights, of 16 characters or more", true, func(c *Config, v string) error {
-		c.BootstrapKey = v
-		if v != "" && len(v) < 16 {
-			return errors.New("it is shorter than 16 characters")
-		}
-		return nil
-	}},
+	{"bootstrap_key", "", "an API key with all rights, of 16 characters or more", true, func(c *Config, v string) error { c.BootstrapKey = v; return keyText(v) }},
+	{"web_key", "", "the web client's API key, which may submit, read and delete, also on behalf of its users, of 16 characters or more", true, func(c *Config, v string) error { c.WebKey = v; return keyText(v) }},
 	{"jwt_issuer", "", "URL of the OpenID Connect issuer whose JWTs are taken, as their claim iss has it", false, func(c *Config, v string) error {
 		c.JWTIssuer = v
 		if v == "" {
@@ -320,6 +316,13 @@ func list(text string) []string {
 		return nil
 	}
 	return words
+}
+
+func keyText(text string) error {
+	if text != "" && len(text) < 16 {
+		return errors.New("it is shorter than 16 characters")
+	}
+	return nil
 }
 
 func filled(text string) error {
