@@ -104,8 +104,6 @@ async function setup() {
   }
   const defaults = { COMPOSE_FILE: 'compose.yml', LANGUAGES: 'full' };
   if (!before.SUBNET) defaults.SUBNET = await freeSubnet();
-  // Half of the cores' worth of programs for each of the two workers would leave none idle, but the
-  // databases live here too: each takes as many as its own default says unless COUNT is set.
   for (const name of secrets)
     defaults[name] = (name.endsWith('KEY') ? 'sg_' : '') + randomBytes(24).toString('hex');
 
@@ -160,6 +158,10 @@ async function build() {
     await step(`Building ${what}`, () => compose(['--progress', 'plain', 'build', service]));
 }
 
+/** A container's name for people: its service, with a number where there may be several. */
+const label = (c) =>
+  c.Service === 'judge0-worker' ? c.Name.slice(project().length + 1) : c.Service;
+
 const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(0)} s`;
 
 /** Says of each container when it became healthy, until `until` settles. */
@@ -169,12 +171,11 @@ async function watch(began, until) {
   const result = until.finally(() => (ended = true));
   for (;;) {
     const last = ended;
-    for (const { Name, Health } of await containers()) {
+    for (const container of await containers()) {
+      const { Name, Health } = container;
       if (Health !== 'healthy' || told.has(Name)) continue;
       told.add(Name);
-      console.log(
-        `  ${Name.replace(`${project()}-`, '').padEnd(18)} healthy after ${seconds(began)}`,
-      );
+      console.log(`  ${label(container).padEnd(16)} healthy after ${seconds(began)}`);
     }
     if (last) return result;
     await Promise.race([
@@ -292,7 +293,7 @@ async function status() {
   table(
     ['SERVICE', 'STATE', 'HEALTH', 'SINCE', 'PUBLISHED', 'ADDRESSES'],
     list.map((c) => [
-      c.Name.replace(`${project()}-`, ''),
+      label(c),
       c.State,
       c.Health || '–',
       c.RunningFor ?? '',

@@ -1,5 +1,5 @@
 // npm run test:cluster: the tests of the cluster alone. `-- --quick` leaves the faults out, `-- --official`
-// takes the official images.
+// takes the official images, `-- --no-build` the images as they are.
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
 
