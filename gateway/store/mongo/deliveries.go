@@ -3,9 +3,11 @@ package mongo
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/sandgate/sandgate/gateway/store"
@@ -123,6 +125,24 @@ func (s *Store) Deliveries(ctx context.Context, account string, state webhook.De
 		page[i] = docs[i].delivery()
 	}
 	return page, next, nil
+}
+
+// Backlog counts pending deliveries, and gives when the one was due that is due longest; zero: none is due.
+func (s *Store) Backlog(ctx context.Context, now time.Time) (pending int, oldest time.Time, err error) {
+	waiting := bson.D{{Key: "delivery.state", Value: webhook.Pending}}
+	n, err := s.submissions.CountDocuments(ctx, waiting)
+	if err != nil || n == 0 {
+		return 0, time.Time{}, fault("count deliveries", err)
+	}
+	due := append(waiting, bson.E{Key: "delivery.due_at", Value: bson.D{{Key: "$lte", Value: now}}})
+	found, err := one[document](ctx, s.submissions, due, options.FindOne().SetSort(bson.D{{Key: "delivery.due_at", Value: 1}}).SetProjection(deliveryFields))
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
+		return int(n), time.Time{}, nil
+	case err != nil:
+		return 0, time.Time{}, fault("read deliveries", err)
+	}
+	return int(n), found.Delivery.DueAt, nil
 }
 
 var _ webhook.Store = (*Store)(nil)

@@ -135,8 +135,7 @@ type gateway struct {
 
 // Alive says that a gateway is alive until then.
 func (s *Store) Alive(ctx context.Context, id string, until time.Time) error {
-	_, err := s.gateways.ReplaceOne(ctx, byID(id), gateway{id, until}, options.Replace().SetUpsert(true))
-	return fault("store that the gateway is alive", err)
+	return fault("store that the gateway is alive", upsert(ctx, s.gateways, id, gateway{id, until}))
 }
 
 // Adopt makes gateway the owner of what has not ended and whose owner is not alive. Every document is

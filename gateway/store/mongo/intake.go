@@ -52,11 +52,13 @@ const (
 var errClosed = errors.New("the store is closed")
 
 func newIntake(into *mongo.Collection) *intake {
-	in := &intake{into: into, queue: make(chan *arrival, intakeQueue)}
+	return &intake{into: into, queue: make(chan *arrival, intakeQueue)}
+}
+
+func (in *intake) start() {
 	for range intakeWriters {
 		in.owned.Go(in.run)
 	}
-	return in
 }
 
 func (in *intake) close() {

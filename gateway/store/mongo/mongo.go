@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
@@ -42,16 +43,22 @@ const (
 
 // Store is an open database.
 type Store struct {
-	client *mongo.Client
-	intake *intake
-	last   atomic.Int64 // the number of the submission that came in last
+	client   *mongo.Client
+	intake   *intake
+	last     atomic.Int64  // the number of the submission that came in last
+	patience time.Duration // for another request under the same idempotency key that is storing its submissions
 
 	submissions, once, gateways, keys, accounts, audit, usage, settings *mongo.Collection
 }
 
+// Options may be given to Open.
+type Options struct {
+	Observe func(operation string, took time.Duration) // called after each call of the server; it must be quick
+}
+
 // Open connects to the database that a mongodb:// or mongodb+srv:// URL names, "sandgate" where it names
 // none, and makes the indexes that it lacks. It waits half a minute for a server that is starting.
-func Open(ctx context.Context, address string) (*Store, error) {
+func Open(ctx context.Context, address string, more ...Options) (*Store, error) {
 	o := options.Client().ApplyURI(address)
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("the address of MongoDB can't be used: %s", withoutPassword(err.Error(), address))
@@ -77,6 +84,13 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	o.SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journal})
 	o.SetReadPreference(readpref.Primary())
 	o.SetRetryWrites(true).SetRetryReads(true)
+	if len(more) > 0 && more[0].Observe != nil {
+		observe := more[0].Observe
+		o.SetMonitor(&event.CommandMonitor{
+			Succeeded: func(_ context.Context, e *event.CommandSucceededEvent) { observe(e.CommandName, e.Duration) },
+			Failed:    func(_ context.Context, e *event.CommandFailedEvent) { observe(e.CommandName, e.Duration) },
+		})
+	}
 
 	client, err := mongo.Connect(o)
 	if err != nil {
@@ -84,7 +98,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	}
 	db := client.Database(databaseName(address))
 	s := &Store{
-		client:      client,
+		client: client, patience: onceWait,
 		submissions: db.Collection("submissions"), once: db.Collection("once"), gateways: db.Collection("gateways"), keys: db.Collection("keys"),
 		accounts: db.Collection("accounts"), audit: db.Collection("audit"), usage: db.Collection("usage"), settings: db.Collection("settings"),
 	}
@@ -93,6 +107,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 		return nil, fmt.Errorf("open the gateway's store: %w", err)
 	}
 	s.intake = newIntake(s.submissions)
+	s.intake.start()
 	return s, nil
 }
 
@@ -107,18 +122,15 @@ func databaseName(address string) string {
 	return defaultName
 }
 
-// withoutPassword takes an address and its password out of an error's text, which is logged.
+// withoutPassword takes an address and its password out of an error's text, which is logged. It also takes
+// out what would be the password if the address were written as it should be.
 func withoutPassword(text, address string) string {
 	text = strings.ReplaceAll(text, address, "…")
 	_, rest, _ := strings.Cut(address, "://")
-	hosts, _, _ := strings.Cut(rest, "/")
-	at := strings.LastIndex(rest, "@") // one that was not escaped may hold a slash
-	if at < 0 {
-		return text
-	}
-	_, password, _ := strings.Cut(rest[:at], ":")
-	_, short, _ := strings.Cut(hosts, ":")
-	for _, secret := range []string{password, short} {
+	untilPath, _, _ := strings.Cut(rest, "/")
+	untilAt := rest[:max(0, strings.LastIndex(rest, "@"))]
+	for _, login := range []string{untilAt, untilPath} {
+		_, secret, _ := strings.Cut(login, ":")
 		if plain, err := url.PathUnescape(secret); err == nil && plain != "" {
 			text = strings.ReplaceAll(text, plain, "…")
 		}
@@ -239,8 +251,17 @@ func (s *Store) Setting(ctx context.Context, name string, create func() ([]byte,
 
 // SetSetting stores value under name.
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error {
-	_, err := s.settings.ReplaceOne(ctx, byID(name), setting{name, value}, options.Replace().SetUpsert(true))
-	return fault("store a setting", err)
+	return fault("store a setting", upsert(ctx, s.settings, name, setting{name, value}))
+}
+
+// upsert stores a document in place of the one of its id, if there is one. Of two who do so at once the
+// second may find that there is one now.
+func upsert(ctx context.Context, into *mongo.Collection, id string, doc any) error {
+	_, err := into.ReplaceOne(ctx, byID(id), doc, options.Replace().SetUpsert(true))
+	if mongo.IsDuplicateKeyError(err) {
+		_, err = into.ReplaceOne(ctx, byID(id), doc)
+	}
+	return err
 }
 
 func byID(id string) bson.D { return bson.D{{Key: "_id", Value: id}} }

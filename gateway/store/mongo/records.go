@@ -37,7 +37,8 @@ func (d onceDocument) once() *submission.Once {
 	return o
 }
 
-// How long a request waits for another one under the same key that is storing its submissions.
+// How long, and how often it looks, a request waits for another one under the same key that is storing its
+// submissions.
 const (
 	onceWait = 2 * time.Second
 	oncePoll = 25 * time.Millisecond
@@ -111,7 +112,7 @@ func (s *Store) settle(ctx context.Context, found, mine onceDocument, subs []*su
 	if !slices.Equal(found.Request, mine.Request) || len(found.Tokens) != len(subs) {
 		return found.once(), nil // another request: its error does not depend on what is stored
 	}
-	deadline := time.NewTimer(onceWait)
+	deadline := time.NewTimer(s.patience)
 	defer deadline.Stop()
 	for !found.Stored {
 		n, err := s.submissions.CountDocuments(ctx, bson.D{among("_id", found.Tokens)})

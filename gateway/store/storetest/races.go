@@ -30,7 +30,7 @@ func together(f func(i int)) {
 	wg.Wait()
 }
 
-// races are about what a store promises to those who write at the same time.
+// races are about those who change the same at the same time.
 var races = map[string]func(*testing.T, Store){
 	"one of many ends a submission": func(t *testing.T, s Store) {
 		sub := full("a", "me")
@@ -133,6 +133,41 @@ var races = map[string]func(*testing.T, Store){
 		}
 	},
 
+	"usage of many adds up": func(t *testing.T, s Store) {
+		day := noon.Truncate(24 * time.Hour)
+		together(func(int) {
+			if err := s.AddUsage(ctx, []limit.Usage{{Account: "me", Day: day, Submissions: 1, Finished: 2, CPU: time.Millisecond}}); err != nil {
+				t.Error(err)
+			}
+		})
+		used, err := s.Usage(ctx, "me", day, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "used", used, []limit.Usage{{Account: "me", Day: day, Submissions: many, Finished: 2 * many, CPU: many * time.Millisecond}})
+	},
+
+	"many share one submission": func(t *testing.T, s Store) {
+		insert(t, s, full("a", "me"))
+		var mu sync.Mutex
+		shares := map[string]int{}
+		together(func(i int) {
+			share, err := s.AddShare(ctx, submission.Share{ID: fmt.Sprint(i), Account: "me", Token: "a", CreatedAt: noon})
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			shares[share.ID]++
+		})
+		if len(shares) != 1 {
+			t.Errorf("shares %v", shares)
+		}
+	},
+}
+
+// inserts are about those who store the same for the first time.
+var inserts = map[string]func(*testing.T, Store){
 	"an idempotency key makes one of many": func(t *testing.T, s Store) {
 		var mu sync.Mutex
 		made := []string{}
@@ -162,50 +197,6 @@ var races = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"usage of many adds up": func(t *testing.T, s Store) {
-		day := noon.Truncate(24 * time.Hour)
-		together(func(int) {
-			if err := s.AddUsage(ctx, []limit.Usage{{Account: "me", Day: day, Submissions: 1, Finished: 2, CPU: time.Millisecond}}); err != nil {
-				t.Error(err)
-			}
-		})
-		used, err := s.Usage(ctx, "me", day, day)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, "used", used, []limit.Usage{{Account: "me", Day: day, Submissions: many, Finished: 2 * many, CPU: many * time.Millisecond}})
-	},
-
-	"many make one account, one setting, one share": func(t *testing.T, s Store) {
-		insert(t, s, full("a", "me"))
-		var mu sync.Mutex
-		names, values, shares := map[string]int{}, map[string]int{}, map[string]int{}
-		together(func(i int) {
-			mine := fmt.Sprint(i)
-			record, err := s.EnsureAccount(ctx, auth.Record{ID: "me", Name: mine, CreatedAt: noon})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			value, err := s.Setting(ctx, "k", func() ([]byte, error) { return []byte(mine), nil })
-			if err != nil {
-				t.Error(err)
-			}
-			share, err := s.AddShare(ctx, submission.Share{ID: mine, Account: "me", Token: "a", CreatedAt: noon})
-			if err != nil {
-				t.Error(err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			names[record.Name]++
-			values[string(value)]++
-			shares[share.ID]++
-		})
-		if len(names) != 1 || len(values) != 1 || len(shares) != 1 {
-			t.Errorf("accounts %v, settings %v, shares %v", names, values, shares)
-		}
-	},
-
 	"many insert at once": func(t *testing.T, s Store) {
 		insert(t, s, full("there", "me"))
 		var stored atomic.Int32
@@ -225,6 +216,30 @@ var races = map[string]func(*testing.T, Store){
 		}
 		if pending := unfinished(t, s, "g1", submission.Pending{}, 1000); len(pending) != 1+int(stored.Load()) {
 			t.Errorf("%d are unfinished", len(pending))
+		}
+	},
+
+	"many make one account and one setting": func(t *testing.T, s Store) {
+		var mu sync.Mutex
+		names, values := map[string]int{}, map[string]int{}
+		together(func(i int) {
+			mine := fmt.Sprint(i)
+			record, err := s.EnsureAccount(ctx, auth.Record{ID: "me", Name: mine, CreatedAt: noon})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			value, err := s.Setting(ctx, "k", func() ([]byte, error) { return []byte(mine), nil })
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			names[record.Name]++
+			values[string(value)]++
+		})
+		if len(names) != 1 || len(values) != 1 {
+			t.Errorf("accounts %v, settings %v", names, values)
 		}
 	},
 }

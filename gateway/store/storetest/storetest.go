@@ -33,14 +33,14 @@ type Store interface {
 // Suite is the suite for one store.
 type Suite struct {
 	Open func(t *testing.T) Store // gives an empty store, which is closed when the test ends
-	// Racy says why the store can't keep what it promises to those who write at the same time; such tests
-	// are skipped with it. "": it can.
+	// Racy says why the store can't keep what it promises to those who change the same at the same time;
+	// such tests are skipped with it. "": it can.
 	Racy string
 }
 
 // Run runs the suite.
 func (s Suite) Run(t *testing.T) {
-	for _, group := range []map[string]func(*testing.T, Store){submissions, records, carriers, deliveries, directory, usage} {
+	for _, group := range []map[string]func(*testing.T, Store){submissions, records, carriers, deliveries, directory, usage, inserts} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
