@@ -3,7 +3,6 @@ module github.com/sandgate/sandgate
 go 1.26.0
 
 require (
-	github.com/criyle/go-sandbox v0.13.6
 	github.com/elastic/go-seccomp-bpf v1.6.0
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-resty/resty/v2 v2.17.2

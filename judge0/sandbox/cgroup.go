@@ -29,8 +29,6 @@ type cgroup interface {
 	begin(limits Limits) error
 	// attach gives the descriptor of the group in which the program is to be created, or nil.
 	attach() *os.File
-	// started is told the program's process id before it executes anything.
-	started(pid int) error
 	cpu() (time.Duration, error)
 	memoryPeak() (int64, error)
 	outOfMemory() (bool, error)
