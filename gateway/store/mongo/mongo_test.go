@@ -235,21 +235,54 @@ func TestAKeyWhoseGatewayDiedBetweenItsWrites(t *testing.T) {
 	}
 }
 
-func TestAServerThatIsGone(t *testing.T) {
+// FerretDB will do here, whatever MONGODB_URI names: it is killed and started again.
+func TestAServerThatIsGoneAndComesBack(t *testing.T) {
 	t.Parallel()
-	where := address(t)
-	s, err := Open(ctx, where)
+	server, err := testservers.StartFerretDB()
+	if errors.Is(err, testservers.ErrMissing) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Close(); err != nil {
+	defer server.Remove()
+	s, err := Open(ctx, server.Database()+"?serverSelectionTimeoutMS=200")
+	if err != nil {
 		t.Fatal(err)
 	}
-	var fault *submission.Error
-	if err := s.Ping(ctx); !errors.As(err, &fault) || fault.Code != submission.Unavailable || fault.RetryAfter == 0 {
-		t.Errorf("got %v", err)
+	if err := s.Insert(ctx, program("a", 1)); err != nil {
+		t.Fatal(err)
 	}
-	if err := s.Insert(ctx, program("a", 1)); err == nil {
+	server.Kill()
+	unavailable := func(what string, err error) {
+		t.Helper()
+		var fault *submission.Error
+		if !errors.As(err, &fault) || fault.Code != submission.Unavailable || fault.RetryAfter == 0 {
+			t.Errorf("%s without a server: %v", what, err)
+		}
+	}
+	unavailable("insert", s.Insert(ctx, program("b", 1)))
+	_, err = s.Get(ctx, "me", "a", submission.Whole)
+	unavailable("get", err)
+	_, err = s.Finish(ctx, program("a", 1))
+	unavailable("finish", err)
+	unavailable("ping", s.Ping(ctx))
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); s.Ping(ctx) != nil; {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not found again")
+		}
+	}
+	if _, err := s.Get(ctx, "me", "a", submission.Whole); err != nil {
+		t.Errorf("what was stored before: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	unavailable("ping after it was closed", s.Ping(ctx))
+	if err := s.Insert(ctx, program("c", 1)); err == nil {
 		t.Error("stored after the store was closed")
 	}
 }
