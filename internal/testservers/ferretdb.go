@@ -17,8 +17,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// FerretDB stands in for MongoDB: it serves the same protocol over SQLite. It is not MongoDB. Above all,
-// its updates are not atomic.
+// FerretDB stands in for MongoDB: it serves the same protocol over SQLite. It is not MongoDB. Its updates are
+// not atomic by themselves, so the program in the folder ferretdb runs one command at a time.
 type FerretDB struct {
 	*server
 	port      int

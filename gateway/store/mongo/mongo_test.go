@@ -22,7 +22,7 @@ import (
 )
 
 // MONGODB_URI names a MongoDB to test on, of which each test gets a database of its own. Elsewhere FerretDB
-// stands in, which can't do all of it.
+// stands in: see internal/testservers.
 var (
 	mongodb  = os.Getenv("MONGODB_URI")
 	ferretdb *testservers.FerretDB
@@ -82,11 +82,7 @@ func open(t *testing.T) *Store {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	racy := ""
-	if mongodb == "" {
-		racy = "on FerretDB, whose updates are not atomic: set MONGODB_URI to a MongoDB to run this"
-	}
-	storetest.Suite{Open: func(t *testing.T) storetest.Store { return open(t) }, Racy: racy}.Run(t)
+	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t) })
 }
 
 func TestIndexesAreMadeOnce(t *testing.T) {

@@ -13,14 +13,17 @@ import (
 	"github.com/sandgate/sandgate/judge0/api"
 )
 
-// many is how many do the same at once.
-const many = 40
+// many is how many do the same at once, and several how many share what there is to do.
+const (
+	many    = 40
+	several = 8
+)
 
-// together runs f many times at once.
-func together(f func(i int)) {
+// together runs f n times at once.
+func together(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	begin := make(chan struct{})
-	for i := range many {
+	for i := range n {
 		wg.Go(func() {
 			<-begin
 			f(i)
@@ -30,13 +33,13 @@ func together(f func(i int)) {
 	wg.Wait()
 }
 
-// races are about those who change the same at the same time.
+// races are about what a store promises to those who write at the same time.
 var races = map[string]func(*testing.T, Store){
 	"one of many ends a submission": func(t *testing.T, s Store) {
 		sub := full("a", "me")
 		insert(t, s, sub)
 		var firsts, begun atomic.Int32
-		together(func(i int) {
+		together(many, func(i int) {
 			if i%4 == 0 {
 				if changed, err := s.Begin(ctx, sub.Begun(api.Answer{}, noon)); err != nil {
 					t.Error(err)
@@ -64,14 +67,17 @@ var races = map[string]func(*testing.T, Store){
 	},
 
 	"a delivery goes to one of many": func(t *testing.T, s Store) {
-		for i := range 2 * many {
-			sub := full(numbered("t", i), "me")
-			insert(t, s, sub)
+		var all []*submission.Submission
+		for i := range many {
+			all = append(all, full(numbered("t", i), "me"))
+		}
+		insert(t, s, all...)
+		for _, sub := range all {
 			finish(t, s, ended(sub))
 		}
 		var mu sync.Mutex
 		taken := map[string]int{}
-		together(func(int) {
+		together(several, func(int) {
 			for {
 				due, err := s.TakeDue(ctx, noon.Add(time.Hour), noon.Add(2*time.Hour), 3)
 				if err != nil {
@@ -92,18 +98,20 @@ var races = map[string]func(*testing.T, Store){
 				t.Errorf("%s was taken %d times", token, n)
 			}
 		}
-		if len(taken) != 2*many {
+		if len(taken) != many {
 			t.Errorf("%d were taken", len(taken))
 		}
 	},
 
 	"work is adopted by one of many": func(t *testing.T, s Store) {
-		for i := range 2 * many {
-			insert(t, s, full(numbered("t", i), "me"))
+		var all []*submission.Submission
+		for i := range many {
+			all = append(all, full(numbered("t", i), "me"))
 		}
+		insert(t, s, all...)
 		var mu sync.Mutex
 		adopted := map[string]int{}
-		together(func(i int) {
+		together(several, func(i int) {
 			gateway := fmt.Sprint("new", i)
 			if err := s.Alive(ctx, gateway, noon.Add(time.Hour)); err != nil {
 				t.Error(err)
@@ -128,14 +136,14 @@ var races = map[string]func(*testing.T, Store){
 				t.Errorf("%s was adopted %d times", token, n)
 			}
 		}
-		if len(adopted) != 2*many {
+		if len(adopted) != many {
 			t.Errorf("%d were adopted", len(adopted))
 		}
 	},
 
 	"usage of many adds up": func(t *testing.T, s Store) {
 		day := noon.Truncate(24 * time.Hour)
-		together(func(int) {
+		together(many, func(int) {
 			if err := s.AddUsage(ctx, []limit.Usage{{Account: "me", Day: day, Submissions: 1, Finished: 2, CPU: time.Millisecond}}); err != nil {
 				t.Error(err)
 			}
@@ -151,7 +159,7 @@ var races = map[string]func(*testing.T, Store){
 		insert(t, s, full("a", "me"))
 		var mu sync.Mutex
 		shares := map[string]int{}
-		together(func(i int) {
+		together(many, func(i int) {
 			share, err := s.AddShare(ctx, submission.Share{ID: fmt.Sprint(i), Account: "me", Token: "a", CreatedAt: noon})
 			if err != nil {
 				t.Error(err)
@@ -164,15 +172,12 @@ var races = map[string]func(*testing.T, Store){
 			t.Errorf("shares %v", shares)
 		}
 	},
-}
 
-// inserts are about those who store the same for the first time.
-var inserts = map[string]func(*testing.T, Store){
 	"an idempotency key makes one of many": func(t *testing.T, s Store) {
 		var mu sync.Mutex
 		made := []string{}
 		stands := map[string]int{}
-		together(func(i int) {
+		together(many, func(i int) {
 			token := numbered("t", i)
 			sub := full(token, "me")
 			before, err := s.InsertOnce(ctx, once("k", noon, token), noon, sub)
@@ -200,7 +205,7 @@ var inserts = map[string]func(*testing.T, Store){
 	"many insert at once": func(t *testing.T, s Store) {
 		insert(t, s, full("there", "me"))
 		var stored atomic.Int32
-		together(func(i int) {
+		together(many, func(i int) {
 			subs := []*submission.Submission{full(numbered("a", i), "me"), full(numbered("b", i), "me")}
 			if i%4 == 0 {
 				subs = append(subs, full("there", "me")) // one's fault is no other's
@@ -222,7 +227,7 @@ var inserts = map[string]func(*testing.T, Store){
 	"many make one account and one setting": func(t *testing.T, s Store) {
 		var mu sync.Mutex
 		names, values := map[string]int{}, map[string]int{}
-		together(func(i int) {
+		together(many, func(i int) {
 			mine := fmt.Sprint(i)
 			record, err := s.EnsureAccount(ctx, auth.Record{ID: "me", Name: mine, CreatedAt: noon})
 			if err != nil {
