@@ -76,38 +76,17 @@ func TestBetweenEachOthersCommands(t *testing.T) {
 		},
 		"an idempotency key": {
 			func(*testing.T, *Store) {},
-			func(s *Store, id string) ([]string, error) {
-				before, err := s.InsertOnce(ctx, submission.Once{Account: "me", Key: "k", Tokens: []string{id}, At: at}, at, program(id, 1))
-				if before != nil {
-					return before.Tokens, err
-				}
-				return []string{id}, err
-			},
-			func(t *testing.T, s *Store, first, second []string) {
-				subs, total, err := s.List(ctx, "me", 0, 10, submission.Outcome)
-				if err != nil || total != 1 || !slices.Equal(first, second) || subs[0].Token != first[0] {
-					t.Errorf("got %v and %v; %d are stored, %v", first, second, total, err)
-				}
-			},
+			insertOnce(at),
+			onceEach(1),
 		},
 		"an idempotency key that is used again": {
 			func(t *testing.T, s *Store) {
-				if _, err := s.InsertOnce(ctx, submission.Once{Account: "me", Key: "k", Tokens: []string{"old"}, At: at}, at, program("old", 1)); err != nil {
+				if _, err := insertOnce(at)(s, "old"); err != nil {
 					t.Fatal(err)
 				}
 			},
-			func(s *Store, id string) ([]string, error) {
-				before, err := s.InsertOnce(ctx, submission.Once{Account: "me", Key: "k", Tokens: []string{id}, At: later}, later, program(id, 1))
-				if before != nil {
-					return before.Tokens, err
-				}
-				return []string{id}, err
-			},
-			func(t *testing.T, s *Store, first, second []string) {
-				if _, total, err := s.List(ctx, "me", 0, 10, submission.Outcome); err != nil || total != 2 || !slices.Equal(first, second) {
-					t.Errorf("got %v and %v; %d are stored, %v", first, second, total, err)
-				}
-			},
+			insertOnce(later),
+			onceEach(2),
 		},
 		"a share": {
 			func(t *testing.T, s *Store) { store(t, s, false) },
@@ -196,6 +175,38 @@ func TestBetweenEachOthersCommands(t *testing.T) {
 				_, _ = first.Close(), second.Close()
 			}
 		})
+	}
+}
+
+// insertOnce gives the token that the key stands for, and "carried" if it was made now.
+func insertOnce(at time.Time) func(*Store, string) ([]string, error) {
+	return func(s *Store, id string) ([]string, error) {
+		sub := program(id, 1)
+		sub.Owner = id
+		before, err := s.InsertOnce(ctx, submission.Once{Account: "me", Key: "k", Tokens: []string{id}, At: at}, at, sub)
+		if before != nil {
+			return before.Tokens, err
+		}
+		return []string{id, "carried"}, err
+	}
+}
+
+// onceEach wants one token for both, and that it is carried by nobody but the owner of what is stored.
+func onceEach(stored int) func(*testing.T, *Store, []string, []string) {
+	return func(t *testing.T, s *Store, first, second []string) {
+		subs, total, err := s.List(ctx, "me", 0, 10, submission.Outcome)
+		if err != nil || total != stored || first[0] != second[0] {
+			t.Fatalf("got %v and %v; %d are stored, %v", first, second, total, err)
+		}
+		owner := ""
+		for _, sub := range subs {
+			if sub.Token == first[0] {
+				owner = sub.Owner
+			}
+		}
+		if owner == "" || len(first) == 2 && owner != "g1" || len(second) == 2 && owner != "g2" {
+			t.Errorf("got %v and %v, of %q", first, second, owner)
+		}
 	}
 }
 
