@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sandgate/sandgate/gateway/admin"
 	"github.com/sandgate/sandgate/internal/testservers"
 )
 
@@ -68,6 +69,17 @@ func TestGatewayOnMongoDB(t *testing.T) {
 	}
 	if r := b.call("GET", "/submissions/"+waited, "", "no-key-of-this-gateway"); r.status != 401 {
 		t.Errorf("without a key: %d %s", r.status, r.body)
+	}
+
+	// The command line works on the database beside the gateway.
+	var out, errs strings.Builder
+	lookup := func(name string) (string, bool) { return b.config.DatabaseURL, name == "SANDGATE_DATABASE_URL" }
+	if code := admin.Run(context.Background(), "gateway", []string{"keys", "create", "--account", "shop", "--name", "n", "--scopes", "read", "--json"}, lookup, &out, &errs); code != 0 {
+		t.Fatalf("keys create: %d %s", code, errs.String())
+	}
+	secret, _ := reply{body: out.String()}.object(t)["secret"].(string)
+	if r := b.call("GET", "/api/v1/me", "", secret); r.status != 200 || r.object(t)["account"] != "shop" {
+		t.Errorf("with the key %q of %s: %d %s", secret, out.String(), r.status, r.body)
 	}
 
 	// What a stopped gateway left unfinished is taken up by the next one.

@@ -193,6 +193,9 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 	if ctx.Err() != nil {
 		return out, fmt.Errorf("run a program: %w", ctx.Err())
 	}
+	if errors.Is(err, unix.E2BIG) { // as a shell would have it
+		return Outcome{ExitCode: 126, Stderr: c.Args[0] + ": Argument list too long\n"}, nil
+	}
 	if err != nil {
 		return out, fmt.Errorf("run a program: %w", err)
 	}

@@ -118,6 +118,9 @@ func (r *Reader) Err() error {
 // Send sends a message with open files over a socket. Sendmsg is called as long as it is needed and
 // may wait as the socket does.
 func Send(message []byte, files []int, sendmsg func(part, control []byte) (int, error)) error {
+	if len(message) > mostBody {
+		return unix.E2BIG
+	}
 	var control []byte
 	if len(files) > 0 {
 		control = unix.UnixRights(files...)
