@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/config"
@@ -32,16 +33,17 @@ type store interface {
 	Close() error
 }
 
-func openStore(ctx context.Context, c config.Config) (store, error) {
+// openStore opens the store that the settings name; observe is told how long its calls took.
+func openStore(ctx context.Context, c config.Config, observe func(operation string, took time.Duration)) (store, error) {
 	// A nil *Store in an interface is not nil: an error gives no store.
 	if c.DatabaseURL != "" {
-		s, err := mongo.Open(ctx, c.DatabaseURL)
+		s, err := mongo.Open(ctx, c.DatabaseURL, mongo.Options{Observe: observe})
 		if err != nil {
 			return nil, err
 		}
 		return s, nil
 	}
-	s, err := sqlite.Open(filepath.Join(c.DataDir, "gateway.db"))
+	s, err := sqlite.Open(filepath.Join(c.DataDir, "gateway.db"), sqlite.Options{Observe: observe})
 	if err != nil {
 		return nil, err
 	}
