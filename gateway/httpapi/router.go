@@ -25,7 +25,7 @@ import (
 type Submissions interface {
 	Create(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
 	Run(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
-	CreateMany(ctx context.Context, account string, requests []submission.Request) ([]submission.Created, error)
+	CreateMany(ctx context.Context, account string, requests []submission.Request, key string) ([]submission.Created, error)
 	Get(ctx context.Context, account, token string, what submission.Part) (*submission.Submission, error)
 	GetMany(ctx context.Context, account string, tokens []string, what submission.Part) ([]*submission.Submission, error)
 	List(ctx context.Context, account string, page, perPage int, what submission.Part) ([]*submission.Submission, int, error)

@@ -64,7 +64,7 @@ func (v *v1) run(c *gin.Context) {
 	}
 	var sub *submission.Submission
 	if len(faults) == 0 {
-		sub, err = v.submissions.Create(c.Request.Context(), account(c), submission.Request{Params: params})
+		sub, err = v.submissions.Create(c.Request.Context(), account(c), submission.Request{Params: params, Key: c.GetHeader(idempotencyKey)})
 		err = renamed(err)
 	} else {
 		err = &submission.Error{Code: submission.Invalid, Message: "the submission is not valid", Fields: faults}
@@ -73,7 +73,9 @@ func (v *v1) run(c *gin.Context) {
 		_ = c.Error(err)
 		return
 	}
-	v.metrics.Intake(1)
+	if !replayed(c, sub) {
+		v.metrics.Intake(1)
+	}
 	c.Header("Location", "/api/v1/submissions/"+sub.Token)
 	c.JSON(http.StatusAccepted, gin.H{"jobId": sub.Token})
 }
