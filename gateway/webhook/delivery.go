@@ -47,4 +47,11 @@ type Store interface {
 	// Deliveries lists those of an account, newest submission first; state "" for all. The cursor is as
 	// that of a history.
 	Deliveries(ctx context.Context, account string, state DeliveryState, cursor string, limit int) (page []Delivery, next string, err error)
+	// Again makes a delivery that has ended pending once more, due now and without attempts, and gives
+	// it; one that is pending is given unchanged, with changed false. submission.ErrNotFound: the
+	// account has no such delivery.
+	Again(ctx context.Context, account, token string, now time.Time) (d Delivery, changed bool, err error)
+	// Backlog counts pending deliveries, and gives when the one was due that is due longest; zero: none
+	// is due.
+	Backlog(ctx context.Context, now time.Time) (pending int, oldest time.Time, err error)
 }
