@@ -101,9 +101,10 @@ type Key struct {
 
 // Store keeps keys.
 type Store interface {
-	// KeyByHash gives the key with a hash; nil if there is none.
+	// KeyByHash gives the key with a hash, whether or not it is revoked or has expired; nil if there is none.
 	KeyByHash(ctx context.Context, hash Hash) (*Key, error)
-	// AddKey stores a key unless one of the same hash exists. With replace, others of its name go.
+	// AddKey stores a key unless one of the same hash exists. With replace, the account's others of its
+	// name go.
 	AddKey(ctx context.Context, key Key, replace bool) error
 	CountKeys(ctx context.Context) (int, error)
 	TouchKeys(ctx context.Context, used map[string]time.Time) error

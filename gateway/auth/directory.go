@@ -3,6 +3,14 @@ package auth
 import (
 	"context"
 	"time"
+
+	"github.com/sandgate/sandgate/gateway/submission"
+)
+
+// What a Directory answers where something is not there, or not the account's.
+var (
+	ErrNoKey     = submission.Errorf(submission.NotFound, "there is no such key")
+	ErrNoAccount = submission.Errorf(submission.NotFound, "there is no such account")
 )
 
 // Record is what is kept of an account. Accounts come to be when somebody of theirs is first seen.
@@ -51,11 +59,15 @@ type Directory interface {
 	Account(ctx context.Context, id string) (*Record, error)
 	// EnsureAccount stores a record unless one of its id is there, and gives what is stored then.
 	EnsureAccount(ctx context.Context, record Record) (*Record, error)
+	// ChangeAccount replaces what may change of a record: name, whether it is disabled, retention, limits,
+	// policy. ErrNoAccount where there is none.
 	ChangeAccount(ctx context.Context, record Record) error
 	// Accounts lists records by id, after the given one.
 	Accounts(ctx context.Context, after string, limit int) ([]Record, error)
 	// DeleteAccount removes an account with all that is its: submissions that have ended, shares, keys, usage.
+	// ErrNoAccount where there is none. What it did stays in the audit log.
 	DeleteAccount(ctx context.Context, id string) error
+	// Append adds to the audit log. The caller makes the ID.
 	Append(ctx context.Context, entry Entry) error
 	// Audit lists entries, newest first, before the given id; "": from the newest.
 	Audit(ctx context.Context, before string, limit int) ([]Entry, error)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/sandgate/sandgate/gateway/clientip"
 )
 
 // Config are the gateway's settings.
@@ -32,7 +35,12 @@ type Config struct {
 	EngineTimeout time.Duration // of one call to the pool
 	CallbackURL   string        // the base URL under which the pool reaches this gateway; empty: by Host and Port
 
+	TrustedProxies []netip.Prefix // peers whose ClientIPHeader is believed
+	ClientIPHeader string
+
 	QueueLimit            int           // submissions that may wait for the pool
+	PoolWindow            int           // submissions that the pool may have at once
+	AccountInFlight       int           // of them, those of one account; 0: three quarters
 	MaxBodyBytes          int64         // of a request
 	MaxStreams            int           // live streams at once
 	WaitTimeout           time.Duration // how long wait=true may take
@@ -74,7 +82,17 @@ var settings = []setting{
 		}
 		return address(v)
 	}},
+	{"trusted_proxies", "", "networks and addresses of proxies whose word on the client's address counts, with commas between", false, func(c *Config, v string) (err error) {
+		c.TrustedProxies, err = clientip.ParsePrefixes(v)
+		return err
+	}},
+	{"client_ip_header", clientip.Forwarded, "header in which trusted proxies tell the client's address: " + strings.Join(clientip.Headers(), ", "), false, func(c *Config, v string) error {
+		c.ClientIPHeader = v
+		return among(v, clientip.Headers()...)
+	}},
 	{"queue_limit", "10000", "submissions that may wait for the pool", false, func(c *Config, v string) error { return whole(&c.QueueLimit, v, 1, 10_000_000) }},
+	{"pool_window", "1000", "most submissions that the pool is handed at once; fewer if it is slow", false, func(c *Config, v string) error { return whole(&c.PoolWindow, v, 1, 1_000_000) }},
+	{"account_in_flight", "0", "most of them that are of one account; 0: three quarters", false, func(c *Config, v string) error { return whole(&c.AccountInFlight, v, 0, 1_000_000) }},
 	{"max_body_bytes", "16777216", "largest request body", false, func(c *Config, v string) error {
 		var n int
 		err := whole(&n, v, 1024, 1<<30)

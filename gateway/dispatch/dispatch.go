@@ -31,7 +31,8 @@ type Store interface {
 	Forwarded(ctx context.Context, engineTokens map[string]string) error
 	// Begin notes that a submission is Processing; false if that was known, or it has ended.
 	Begin(ctx context.Context, sub *submission.Submission) (bool, error)
-	// Finish stores a result durably; false if there is one already.
+	// Finish stores a result durably; false if there is one already. What the client is owed, a call of its
+	// callback_url, is stored in the same write.
 	Finish(ctx context.Context, sub *submission.Submission) (bool, error)
 	// Unfinished lists what has not ended of an owner, in the order of Seq and Token, after the given one.
 	Unfinished(ctx context.Context, owner string, after submission.Pending, limit int) ([]submission.Pending, error)
@@ -63,7 +64,7 @@ type Options struct {
 	Bus          Publisher
 	Observer     Observer
 	Finished     func(*submission.Submission) // called once for each result, after it is recorded
-	Instance     string                       // the name of this gateway among those on its store
+	Instance     string                       // the name of this gateway among those of the store: the Owner of its submissions
 	CallbackBase string                       // the URL under which the engine reaches this gateway
 	Key          []byte                       // of the HMAC in callback addresses
 	Log          *slog.Logger

@@ -60,6 +60,7 @@ type Recorder interface {
 // Options are the parts of the API; all are needed.
 type Options struct {
 	Submissions Submissions
+	Webhooks    Webhooks
 	Keys        Authenticator
 	Catalogue   submission.Catalogue
 	Pool        Pool
@@ -87,6 +88,7 @@ func New(o Options) http.Handler {
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
 	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics}
+	hooks := &webhooks{o.Webhooks}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 
 	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody))
@@ -121,6 +123,10 @@ func New(o Options) http.Handler {
 	r.POST("/api/v1/run", submit, v1.run)
 	r.GET("/api/v1/submissions/:token", read, v1.get)
 	r.GET("/api/v1/submissions/:token/events", read, v1.events)
+
+	r.GET("/api/v1/webhooks", read, hooks.list)
+	r.GET("/api/v1/webhooks/secret", admin, hooks.secret)
+	r.POST("/api/v1/webhooks/:token/redeliver", submit, hooks.redeliver)
 
 	r.PUT(dispatch.CallbackPath+"/:token/:mac", ops.callback)
 	r.GET("/healthz", nothing)

@@ -23,6 +23,7 @@ import (
 	"github.com/sandgate/sandgate/gateway/metrics"
 	"github.com/sandgate/sandgate/gateway/store/sqlite"
 	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/gateway/webhook"
 	"github.com/sandgate/sandgate/judge0/api"
 )
 
@@ -176,7 +177,7 @@ func (a anything) Run(ctx context.Context, account string, request submission.Re
 	return a.Create(ctx, account, request)
 }
 
-func (a anything) CreateMany(ctx context.Context, account string, requests []submission.Request) ([]submission.Created, error) {
+func (a anything) CreateMany(ctx context.Context, account string, requests []submission.Request, _ string) ([]submission.Created, error) {
 	created := make([]submission.Created, len(requests))
 	for i, request := range requests {
 		var err error
@@ -204,6 +205,13 @@ func (anything) List(_ context.Context, _ string, page, perPage int, _ submissio
 
 func (anything) Verify(token, mac string) bool                  { return token == mac }
 func (anything) Callback(context.Context, string, []byte) error { return nil }
+func (anything) Deliveries(context.Context, string, webhook.DeliveryState, string, int) ([]webhook.Delivery, string, error) {
+	return []webhook.Delivery{{State: webhook.Pending}, {State: webhook.GivenUp, LastStatus: 500, LastError: "x"}}, "next", nil
+}
+func (anything) Redeliver(context.Context, string, string) (webhook.Delivery, error) {
+	return webhook.Delivery{}, submission.ErrNotFound
+}
+func (anything) Secret(string) string { return "secret" }
 func (anything) Page(context.Context, string, string) (engine.Page, error) {
 	return engine.Page{Status: 200}, nil
 }
@@ -211,7 +219,7 @@ func (anything) Page(context.Context, string, string) (engine.Page, error) {
 func FuzzRequest(f *testing.F) {
 	var a anything
 	handler := New(Options{
-		Submissions: a, Keys: a, Catalogue: a, Pool: a, Callbacks: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
+		Submissions: a, Webhooks: a, Keys: a, Catalogue: a, Pool: a, Callbacks: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
 		Ready: func(context.Context) error { return nil },
 	})
 	const good = `{"source_code":"print(1)","language_id":71}`
@@ -223,6 +231,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/submissions", "page=-99999999999999999999&per_page=1e9", "", []byte{})
 	f.Add("GET", "/submissions/batch", "tokens=a,,%00,%FF&fields=token,*", "", []byte{})
 	f.Add("GET", "/submissions/\xff\x00", "base64_encoded=false", "", []byte{})
+	f.Add("GET", "/api/v1/webhooks", "state=givenUp&limit=x", "", []byte{})
 	f.Add("PUT", "/internal/callbacks/a/a", "", "", []byte("{"))
 	f.Fuzz(func(t *testing.T, method, path, query, kind string, body []byte) {
 		if strings.HasSuffix(path, "/events") {

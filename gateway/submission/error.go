@@ -19,7 +19,6 @@ const (
 	Unauthenticated      // no key, or one that is not valid
 	Forbidden            // the key lacks the scope
 	NotFound             // no such thing, or another account's
-	Conflict             // not in the state that the thing is in
 	TooLarge             // the body exceeds its bound
 	QueueFull            // too many submissions wait for the pool
 	Unavailable          // something that is needed can't be reached

@@ -2,6 +2,8 @@ package webhook
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"syscall"
@@ -20,6 +22,32 @@ func withoutURL(err error) error {
 	}
 	return err
 }
+
+// plain says to the client what went wrong with a call, and nothing of the network that we are in.
+func plain(err error) string {
+	var name *net.DNSError
+	var timeout interface{ Timeout() bool }
+	for _, known := range []error{errPrivate, errAddress, errDead, errGone} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	var refused refusal
+	switch {
+	case errors.As(err, &refused):
+		return refused.Error()
+	case errors.As(err, &name):
+		return "the receiver's host is not known"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "the receiver did not answer in time"
+	}
+	return "the receiver could not be reached"
+}
+
+// refusal is a receiver's status that is no success.
+type refusal int
+
+func (r refusal) Error() string { return fmt.Sprintf("the receiver answered %d", int(r)) }
 
 // refusePrivate is called with the address that is about to be dialled, after the name was resolved.
 func refusePrivate(_, address string, _ syscall.RawConn) error {

@@ -39,18 +39,17 @@ type Due struct {
 
 // Store keeps deliveries.
 type Store interface {
-	// TakeDue gives up to limit pending deliveries that are due, the oldest first, and moves each to
-	// until by compare-and-set: nobody else takes it before.
+	// TakeDue gives up to limit pending deliveries that are due, the longest due first, and moves each to
+	// until by compare-and-set: nobody else takes it before. Their submissions come without programs.
 	TakeDue(ctx context.Context, now, until time.Time, limit int) ([]Due, error)
 	// Note stores how an attempt went: State, Attempts, DueAt, LastStatus, LastError, UpdatedAt.
 	Note(ctx context.Context, delivery Delivery) error
+	// Redeliver makes a delivery that has ended pending again, with no attempts, due now, and gives it; one
+	// that is pending stays as it is. ErrNotFound where the account has no such delivery.
+	Redeliver(ctx context.Context, account, token string, now time.Time) (Delivery, error)
 	// Deliveries lists those of an account, newest submission first; state "" for all. The cursor is as
 	// that of a history.
 	Deliveries(ctx context.Context, account string, state DeliveryState, cursor string, limit int) (page []Delivery, next string, err error)
-	// Again makes a delivery that has ended pending once more, due now and without attempts, and gives
-	// it; one that is pending is given unchanged, with changed false. submission.ErrNotFound: the
-	// account has no such delivery.
-	Again(ctx context.Context, account, token string, now time.Time) (d Delivery, changed bool, err error)
 	// Backlog counts pending deliveries, and gives when the one was due that is due longest; zero: none
 	// is due.
 	Backlog(ctx context.Context, now time.Time) (pending int, oldest time.Time, err error)

@@ -170,17 +170,34 @@ func (s *Sender) Deliveries(ctx context.Context, account string, state DeliveryS
 	return s.Store.Deliveries(ctx, account, state, cursor, limit)
 }
 
-// Redeliver has a delivery made once more that was made or given up.
+// Redeliver has a delivery made once more that was made or given up; one that is pending stays as it is.
 func (s *Sender) Redeliver(ctx context.Context, account, token string) (Delivery, error) {
-	d, changed, err := s.Store.Again(ctx, account, token, s.Now())
+	d, err := s.Store.Redeliver(ctx, account, token, s.Now())
+	if err == nil {
+		s.look()
+	}
+	return d, err
+}
+
+// Backlog is what waits to be delivered.
+type Backlog struct {
+	Pending float64
+	Late    time.Duration // how long the one has been due that is due longest
+}
+
+// Backlog asks the store; a store that can't tell shows no backlog here, and fails elsewhere.
+func (s *Sender) Backlog() Backlog {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	now := s.Now()
+	pending, oldest, err := s.Store.Backlog(ctx, now)
 	switch {
 	case err != nil:
-		return Delivery{}, err
-	case !changed:
-		return d, submission.Errorf(submission.Conflict, "this delivery is still pending")
+		return Backlog{}
+	case oldest.IsZero():
+		return Backlog{Pending: float64(pending)}
 	}
-	s.look()
-	return d, nil
+	return Backlog{float64(pending), now.Sub(oldest)}
 }
 
 // Secret gives the secret with which deliveries to an account are signed.
@@ -393,7 +410,7 @@ func (s *Sender) settle(d delivery, status int, err error) {
 		d.DueAt, outcome = now.Add(s.pause(d.Attempts)), "retried"
 	}
 	if err != nil {
-		d.LastError = err.Error()
+		d.LastError = plain(err)
 	}
 	s.note(d)
 	s.Observe(outcome)
@@ -445,7 +462,7 @@ func (s *Sender) put(ctx context.Context, d delivery, now time.Time) (int, error
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return response.StatusCode, fmt.Errorf("the receiver answered %d", response.StatusCode)
+		return response.StatusCode, refusal(response.StatusCode)
 	}
 	return response.StatusCode, nil
 }
