@@ -22,6 +22,7 @@ import (
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
 	"github.com/sandgate/sandgate/gateway/httpapi"
+	"github.com/sandgate/sandgate/gateway/limit"
 	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/metrics"
 	"github.com/sandgate/sandgate/gateway/store/sqlite"
@@ -49,13 +50,28 @@ type Options struct {
 	Now      func() time.Time        // nil: time.Now
 	Dispatch func(*dispatch.Options) // may change bounds of the dispatcher: for tests
 	Webhooks func(*webhook.Options)  // may change bounds of deliveries: for tests
+	Store    func(Store) Store       // may stand before the store: for tests
+}
+
+// Store is all that a gateway keeps.
+type Store interface {
+	submission.Store
+	submission.Records
+	dispatch.Store
+	webhook.Store
+	auth.Directory
+	limit.Store
+	Setting(ctx context.Context, name string, create func() ([]byte, error)) ([]byte, error)
+	SetSetting(ctx context.Context, name string, value []byte) error
+	Ping(ctx context.Context) error
+	Close() error
 }
 
 // Gateway is a running gateway between Start and Stop.
 type Gateway struct {
 	Options
 
-	store      *sqlite.Store
+	store      Store
 	keys       *auth.Keys
 	client     *engine.Client
 	catalogue  *engine.Catalogue
@@ -92,8 +108,12 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 			_ = g.release()
 		}
 	}()
-	if g.store, err = sqlite.Open(filepath.Join(g.Config.DataDir, "gateway.db")); err != nil {
+	opened, err := sqlite.Open(filepath.Join(g.Config.DataDir, "gateway.db"))
+	if err != nil {
 		return err
+	}
+	if g.store = opened; g.Store != nil {
+		g.store = g.Store(opened)
 	}
 	g.keys = auth.NewKeys(g.store, g.Now)
 	if g.firstKey, err = g.keys.Bootstrap(ctx, g.Config.BootstrapKey); err != nil {

@@ -129,10 +129,12 @@ func (o *Options) setDefaults() {
 type Dispatcher struct {
 	Options
 
-	wake   chan struct{} // a forwarder is wanted
-	record chan struct{} // engine tokens wait to be stored
-	stop   context.CancelFunc
-	owned  sync.WaitGroup
+	wake     chan struct{} // a forwarder is wanted
+	record   chan struct{} // engine tokens wait to be stored
+	stop     context.CancelFunc
+	calling  context.Context // ends later than the forwarders: a call that is cut off may have been taken
+	endCalls context.CancelFunc
+	owned    sync.WaitGroup
 
 	mu       sync.Mutex
 	closed   bool
@@ -154,7 +156,9 @@ type Dispatcher struct {
 // New makes a Dispatcher.
 func New(options Options) *Dispatcher {
 	options.setDefaults()
+	calling, endCalls := context.WithCancel(context.Background())
 	return &Dispatcher{
+		calling: calling, endCalls: endCalls,
 		Options: options,
 		wake:    make(chan struct{}, options.Forwarders), record: make(chan struct{}, 1),
 		entries: map[string]*entry{}, pending: map[string]string{}, suspects: map[string]bool{},
@@ -194,12 +198,18 @@ func (d *Dispatcher) Close() {
 	d.closed = true
 }
 
+// endCallsAfter is how long calls to the pool may go on after Stop.
+const endCallsAfter = 3 * time.Second
+
 // Stop ends forwarding and stores what it knows. What has not ended is taken up at the next start, or
 // by another gateway.
 func (d *Dispatcher) Stop() {
 	d.Close()
 	d.stop()
+	calls := time.AfterFunc(endCallsAfter, d.endCalls)
 	d.owned.Wait()
+	calls.Stop()
+	d.endCalls()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	d.storeTokens(ctx)

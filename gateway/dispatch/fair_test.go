@@ -64,7 +64,9 @@ func TestALightAccountIsNotHeldUp(t *testing.T) {
 	f.work(t, func() bool { return len(b.ended) == 200 }) // the window finds its size
 	before := len(b.ended)
 	b.dispatchFor(t, "light", "light")
-	f.work(t, func() bool { return slices.ContainsFunc(b.ended, func(s *submission.Submission) bool { return s.Token == "light" }) })
+	f.work(t, func() bool {
+		return slices.ContainsFunc(b.ended, func(s *submission.Submission) bool { return s.Token == "light" })
+	})
 	between := len(b.ended) - before - 1
 	t.Logf("%d of %d submissions of the other account ended before the one of the light account, %d in the pool at most", between, len(heavy), f.most)
 	// The pool ends 100 a second, and is to have what it ends in half a second to a second.

@@ -117,7 +117,7 @@ func (d *Dispatcher) forwardAll(ctx context.Context) {
 		batch, pause := d.take()
 		switch {
 		case batch != nil:
-			d.forward(ctx, batch)
+			d.forward(d.calling, batch)
 		case pause > 0:
 			t := time.NewTimer(pause)
 			select {

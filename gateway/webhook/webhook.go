@@ -57,11 +57,11 @@ type Options struct {
 	Lease       time.Duration // after which a delivery that was taken and not noted is due again; 1 min
 	AtOnce      int           // calls at once; 256
 	PerHost     int           // of them to one host; 4
-	PerAccount  int           // deliveries of one account in memory; 64
+	PerAccount  int           // deliveries of one account in memory; 128
 }
 
 func (o *Options) setDefaults() {
-	for n, fallback := range map[*int]int{&o.Attempts: 10, &o.AtOnce: 256, &o.PerHost: 4, &o.PerAccount: 64} {
+	for n, fallback := range map[*int]int{&o.Attempts: 10, &o.AtOnce: 256, &o.PerHost: 4, &o.PerAccount: 128} {
 		if *n == 0 {
 			*n = fallback
 		}
@@ -80,15 +80,17 @@ func (o *Options) setDefaults() {
 
 const (
 	// takenMost bounds the deliveries in memory.
-	takenMost = 1024
+	takenMost = 512
 	// hostQueue bounds those of them that wait for one host.
-	hostQueue = 32
+	hostQueue = 64
 	// deadAfter is how many calls in a row a host leaves without an answer before it counts as dead:
 	// for a while, attempts then fail without a call.
 	deadAfter = 3
 	deadFor   = 15 * time.Second
-	// deferFor is roughly when a delivery is looked at again whose host or account has too many.
-	deferFor = 30 * time.Second
+	// A delivery whose host or account has too many in memory is looked at again when it can be expected
+	// to have its turn, within these bounds.
+	deferLeast = 500 * time.Millisecond
+	deferMost  = 30 * time.Second
 )
 
 // Sender makes deliveries. Make it with New and end it with Stop.
@@ -113,7 +115,9 @@ type Sender struct {
 type host struct {
 	calls   int
 	waiting []delivery
-	silent  int // calls in a row that got no answer
+	put     int           // deliveries that were put off since none waited
+	took    time.Duration // of a call, on average
+	silent  int           // calls in a row that got no answer
 	dead    time.Time
 }
 
@@ -288,14 +292,16 @@ func (s *Sender) admit(d delivery) {
 	defer s.mu.Unlock()
 	h := s.hosts[d.host]
 	if h == nil {
-		h = &host{}
+		h = &host{took: 100 * time.Millisecond}
 		s.hosts[d.host] = h
 	}
 	s.taken++
 	s.accounts[d.Account]++
 	switch {
 	case s.accounts[d.Account] > s.PerAccount || len(h.waiting) >= hostQueue:
-		s.owned.Go(func() { s.putOff(d, now.Add(deferFor/2+rand.N(deferFor))) })
+		h.put++
+		turn := time.Duration(len(h.waiting)+h.put) * h.took / time.Duration(s.PerHost)
+		s.owned.Go(func() { s.putOff(d, now.Add(min(max(turn, deferLeast), deferMost))) })
 	case now.Before(h.dead):
 		s.owned.Go(func() { s.settle(d, 0, errDead) })
 	case h.calls < s.PerHost:
@@ -320,7 +326,7 @@ func (s *Sender) deliver(d delivery) {
 			s.release(d) // it is due again before this call ends: whoever takes it then makes it
 		default:
 			status, err := s.put(s.calling, d, now)
-			s.heard(d.host, status, err)
+			s.heard(d.host, s.Now().Sub(now), status, err)
 			if s.calling.Err() != nil && err != nil {
 				s.putOff(d, now)
 			} else {
@@ -341,6 +347,7 @@ func (s *Sender) next(name string) (d delivery, more bool) {
 		return d, true
 	}
 	h.calls--
+	h.put = 0
 	if h.calls == 0 && h.silent == 0 {
 		delete(s.hosts, name)
 	}
@@ -356,10 +363,11 @@ func (s *Sender) isDead(name string) bool {
 }
 
 // heard notes whether a host answered.
-func (s *Sender) heard(name string, status int, err error) {
+func (s *Sender) heard(name string, took time.Duration, status int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.hosts[name]
+	h.took += (took - h.took) / 8
 	if err == nil || status != 0 || errors.Is(err, errPrivate) || errors.Is(err, errAddress) || s.calling.Err() != nil {
 		h.silent = 0
 		return
