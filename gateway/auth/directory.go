@@ -2,16 +2,50 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"github.com/sandgate/sandgate/gateway/submission"
 )
+
+// Hash is the SHA-256 of a key's secret.
+type Hash [sha256.Size]byte
+
+// Key is an API key as it is stored: all but its secret.
+type Key struct {
+	ID         string
+	Hash       Hash
+	Prefix     string // the first characters of the secret, to tell keys apart
+	Name       string
+	Account    string
+	Scopes     Scopes
+	CreatedAt  time.Time
+	ExpiresAt  *time.Time // nil: never
+	RevokedAt  *time.Time // nil: it is not
+	LastUsedAt *time.Time
+}
+
+// Works tells whether the key is taken at a time: it is neither revoked nor expired.
+func (k Key) Works(at time.Time) bool {
+	return k.RevokedAt == nil && (k.ExpiresAt == nil || at.Before(*k.ExpiresAt))
+}
 
 // What a Directory answers where something is not there, or not the account's.
 var (
 	ErrNoKey     = submission.Errorf(submission.NotFound, "there is no such key")
 	ErrNoAccount = submission.Errorf(submission.NotFound, "there is no such account")
 )
+
+// Store keeps keys.
+type Store interface {
+	// KeyByHash gives the key with a hash, whether or not it is revoked or has expired; nil if there is none.
+	KeyByHash(ctx context.Context, hash Hash) (*Key, error)
+	// AddKey stores a key unless one of the same hash exists. With replace, the account's others of its
+	// name go.
+	AddKey(ctx context.Context, key Key, replace bool) error
+	CountKeys(ctx context.Context) (int, error)
+	TouchKeys(ctx context.Context, used map[string]time.Time) error
+}
 
 // Record is what is kept of an account. Accounts come to be when somebody of theirs is first seen.
 type Record struct {

@@ -30,6 +30,12 @@ type Config struct {
 
 	BootstrapKey string // an API key with all rights; empty: one is made at the first start
 
+	JWTIssuer      string   // an OpenID Connect issuer whose users may call; empty: none
+	JWTAudiences   []string // one of which aud must hold; empty: not looked at
+	JWTParties     []string // one of which azp must be; empty: not looked at
+	JWTKeysURL     string   // of the issuer's JWKS; empty: by discovery
+	FailedAttempts int      // failed authentications of an address in a minute; 0: no bound
+
 	EngineURL     string        // of the Judge0 pool
 	EngineToken   string        // its AUTHN_TOKEN
 	EngineTimeout time.Duration // of one call to the pool
@@ -71,6 +77,25 @@ var settings = []setting{
 			return errors.New("it is shorter than 16 characters")
 		}
 		return nil
+	}},
+	{"jwt_issuer", "", "URL of the OpenID Connect issuer whose JWTs are taken, as their claim iss has it", false, func(c *Config, v string) error {
+		c.JWTIssuer = v
+		if v == "" {
+			return nil
+		}
+		return address(v)
+	}},
+	{"jwt_audience", "", "what the claim aud of a JWT must hold; several with commas between", false, func(c *Config, v string) error { c.JWTAudiences = list(v); return nil }},
+	{"jwt_authorized_parties", "", "what the claim azp of a JWT must be; several with commas between", false, func(c *Config, v string) error { c.JWTParties = list(v); return nil }},
+	{"jwt_jwks_url", "", "URL of the issuer's keys; empty: by OpenID Connect discovery", false, func(c *Config, v string) error {
+		c.JWTKeysURL = v
+		if v == "" {
+			return nil
+		}
+		return address(v)
+	}},
+	{"failed_attempts", "30", "failed authentications of an address in a minute, beyond which they are answered 429; 0: no bound", false, func(c *Config, v string) error {
+		return whole(&c.FailedAttempts, v, 0, 1_000_000)
 	}},
 	{"engine_url", "http://127.0.0.1:2358", "URL of the Judge0 pool", false, func(c *Config, v string) error { c.EngineURL = v; return address(v) }},
 	{"engine_token", "", "AUTHN_TOKEN of the Judge0 pool", true, func(c *Config, v string) error { c.EngineToken = v; return nil }},
@@ -170,7 +195,19 @@ func Load(args []string, lookup func(string) (string, bool)) (Config, error) {
 			faults = append(faults, fmt.Errorf("%s: %w", s.key, err))
 		}
 	}
-	return c, errors.Join(faults...)
+	return c, errors.Join(append(faults, c.together()...)...)
+}
+
+// together tells what is wrong with settings that depend on each other.
+func (c Config) together() (faults []error) {
+	restricted := len(c.JWTAudiences)+len(c.JWTParties) > 0
+	switch {
+	case c.JWTIssuer != "" && !restricted:
+		faults = append(faults, errors.New("jwt_issuer: it needs jwt_audience or jwt_authorized_parties, or tokens that the issuer made for others would be taken"))
+	case c.JWTIssuer == "" && (restricted || c.JWTKeysURL != ""):
+		faults = append(faults, errors.New("jwt_audience, jwt_authorized_parties and jwt_jwks_url need jwt_issuer"))
+	}
+	return faults
 }
 
 func readFile(v *viper.Viper, path string) []error {
@@ -217,6 +254,15 @@ func truth(to *bool, text string) error {
 	}
 	*to = b
 	return nil
+}
+
+// list reads words with commas or spaces between.
+func list(text string) []string {
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	if len(words) == 0 {
+		return nil
+	}
+	return words
 }
 
 func filled(text string) error {
