@@ -61,7 +61,7 @@ func TestALightAccountIsNotHeldUp(t *testing.T) {
 		heavy = append(heavy, fmt.Sprintf("h%05d", i))
 	}
 	b.dispatchFor(t, "heavy", heavy...)
-	f.work(t, func() bool { return len(b.ended) == 200 }) // the window finds its size
+	f.work(t, func() bool { return len(b.ended) == 100 }) // the window finds its size
 	before := len(b.ended)
 	b.dispatchFor(t, "light", "light")
 	f.work(t, func() bool {
@@ -144,17 +144,17 @@ func TestTheWindowFitsThePool(t *testing.T) {
 	b := prepare(t, func(o *Options) { o.QueueLimit, o.PoolWindow, o.WindowLeast = 20_000, 80, 8 })
 	f := newFIFO(b)
 	var list []string
-	for i := range 2000 {
+	for i := range 500 {
 		list = append(list, fmt.Sprintf("t%04d", i))
 	}
 	b.dispatch(t, list...)
 	f.took = time.Millisecond
-	f.work(t, func() bool { return len(b.ended) == 500 })
+	f.work(t, func() bool { return len(b.ended) == 200 })
 	if s := b.Stats(); s.Window != 80 {
 		t.Errorf("a fast pool is sent %d ahead", s.Window)
 	}
 	f.took = 5 * time.Second
-	f.work(t, func() bool { return len(b.ended) == 1000 })
+	f.work(t, func() bool { return len(b.ended) == 300 })
 	if s := b.Stats(); s.Window != 8 {
 		t.Errorf("a slow pool is sent %d ahead", s.Window)
 	}
