@@ -79,6 +79,11 @@ func run(bin, out string, rounds int, span time.Duration) error {
 		}
 		rows = append(rows, measured)
 	}
+	measured, err := intake(bin, dir, 3, span/3)
+	if err != nil {
+		return fmt.Errorf("intake: %w", err)
+	}
+	rows = append(rows, measured...)
 	print(rows)
 	if out == "" {
 		return nil
