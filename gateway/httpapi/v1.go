@@ -157,15 +157,6 @@ func renamed(err error) error {
 	return &submission.Error{Code: fault.Code, Message: fault.Message, Fields: fields}
 }
 
-func (v *v1) get(c *gin.Context) {
-	sub, err := v.submissions.Get(c.Request.Context(), account(c), c.Param("token"), submission.Outcome)
-	if err != nil {
-		_ = c.Error(err)
-		return
-	}
-	c.JSON(http.StatusOK, NewJob(sub, v.catalogue))
-}
-
 func (v *v1) events(c *gin.Context) {
 	leave, err := v.streams.Enter()
 	if err != nil {

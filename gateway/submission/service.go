@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sandgate/sandgate/gateway/requestid"
 	"github.com/sandgate/sandgate/judge0/api"
 )
 
@@ -22,6 +23,7 @@ type Options struct {
 	Records    Records
 	Catalogue  Catalogue
 	Dispatcher Dispatcher
+	Quotas     Quotas
 	Bus        Bus
 	Now        func() time.Time
 	NewToken   func() string // unique, and not to be guessed
@@ -236,8 +238,16 @@ func (s *Service) prepare(account string, request Request) (*Submission, error) 
 // it does: then subs are not stored.
 func (s *Service) takeIn(ctx context.Context, once *Once, subs ...*Submission) (before *Once, err error) {
 	account := subs[0].Account
-	if err := s.Dispatcher.Reserve(account, len(subs)); err != nil {
+	giveBack, err := s.Quotas.Admit(ctx, account, len(subs))
+	if err != nil {
 		return nil, err
+	}
+	if err := s.Dispatcher.Reserve(account, len(subs)); err != nil {
+		giveBack()
+		return nil, err
+	}
+	for _, sub := range subs {
+		sub.RequestID = requestid.Of(ctx)
 	}
 	if once == nil {
 		err = s.Store.Insert(ctx, subs...)
@@ -246,6 +256,7 @@ func (s *Service) takeIn(ctx context.Context, once *Once, subs ...*Submission) (
 	}
 	if err != nil || before != nil {
 		s.Dispatcher.Release(account, len(subs))
+		giveBack()
 	}
 	switch {
 	case err != nil:
@@ -341,17 +352,17 @@ func (s *Service) GetMany(ctx context.Context, account string, tokens []string, 
 	return subs, nil
 }
 
-// List gives a page of the account's submissions, newest first, and the number of all of them.
-// Pages are counted from 1.
-func (s *Service) List(ctx context.Context, account string, page, perPage int, what Part) ([]*Submission, int, error) {
-	return s.Store.List(ctx, account, (page-1)*perPage, perPage, what)
+// List gives up to limit of the account's submissions, newest first, after the first offset of them,
+// and the number of all.
+func (s *Service) List(ctx context.Context, account string, offset, limit int, what Part) ([]*Submission, int, error) {
+	return s.Store.List(ctx, account, offset, limit, what)
 }
 
 // Delete removes a submission that has ended, and gives it for the last time.
 func (s *Service) Delete(ctx context.Context, account, token string) (*Submission, error) {
 	sub, deleted, err := s.Store.Delete(ctx, account, token)
 	if err == nil && !deleted {
-		err = Errorf(Malformed, "submission cannot be deleted because its status is %d (%s)", sub.Status, api.StatusOf(sub.Status).Description)
+		err = Errorf(Conflict, "submission cannot be deleted because its status is %d (%s)", sub.Status, api.StatusOf(sub.Status).Description)
 	}
 	return sub, err
 }

@@ -29,6 +29,7 @@ type Submission struct {
 	Owner       string // the gateway that carries it to the pool
 	Wait        bool   // its client waits for the result; not stored
 	Repeated    bool   // an idempotency key gave it once more; not stored
+	RequestID   string // of the request that brought it; not stored
 	Batch       bool   // it came with others; not stored
 }
 
