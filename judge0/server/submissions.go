@@ -51,6 +51,7 @@ func (s *Server) createSubmission(c *gin.Context) {
 			s.fail(c, err)
 			return
 		}
+		c.Set(createdToken, tokens[0])
 		c.JSON(http.StatusCreated, tokenAnswer{tokens[0]})
 		return
 	}
@@ -63,6 +64,7 @@ func (s *Server) createSubmission(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
+	c.Set(createdToken, finished.Token)
 	body, err := s.render(finished, fields, base64)
 	if errors.Is(err, api.ErrNotUTF8) {
 		// It was created all the same, so the client gets to know its token.
