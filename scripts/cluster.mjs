@@ -20,7 +20,7 @@ import {
   table,
   whyNoDocker,
 } from './docker.mjs';
-import { makeBases } from './offline.mjs';
+import { buildPrograms, makeBases } from './offline.mjs';
 import { fail, root, run, step } from './steps.mjs';
 
 const [command, ...args] = process.argv.slice(2);
@@ -138,8 +138,10 @@ async function setup() {
 const has = (overlay) => (settings().COMPOSE_FILE ?? '').includes(overlay);
 
 async function build() {
-  if (has('offline')) await makeBases();
-  else
+  if (has('offline')) {
+    await makeBases();
+    await buildPrograms();
+  } else
     await step('Fetching the official images', () =>
       compose(['pull', '--policy', 'missing', '--ignore-buildable', '--quiet']),
     );
