@@ -84,6 +84,8 @@ type v1Cgroup struct {
 
 	cpuBefore    time.Duration
 	memoryBefore int64 // in files that earlier runs of the box left
+	runs         int
+	kernelBefore int64 // memory of the kernel before the first run
 	killsBefore  int64
 }
 
@@ -101,17 +103,29 @@ func (g *v1Cgroup) begin(l Limits) error {
 	// The files of a compiler must not eat up what its program may use, and where they exceed it,
 	// the kernel refuses such a limit. (With version 2, each run has a group of its own.)
 	g.memoryBefore, _ = readKey(g.memory, "memory.stat", "shmem")
+	// Their names and the like are memory of the kernel: 1 KB a file.
+	if kernel, err := readNumber(g.memory, "memory.kmem.usage_in_bytes"); err == nil {
+		if g.runs++; g.runs == 1 {
+			g.kernelBefore = kernel
+		}
+		g.memoryBefore += max(kernel-g.kernelBefore, 0)
+	}
 	limit := l.Memory
 	if limit > 0 {
 		limit += g.memoryBefore
 	}
-	if err := g.limitMemory(limit); err != nil {
+	err := g.limitMemory(limit)
+	if err != nil && limit > 0 { // below what is held: what can't be told apart is left out as well
+		if g.memoryBefore, err = readNumber(g.memory, "memory.usage_in_bytes"); err == nil {
+			err = g.limitMemory(l.Memory + g.memoryBefore)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("limit memory: %w", err)
 	}
 	if err := writeGroup(g.memory, "memory.max_usage_in_bytes", "0"); err != nil {
 		return fmt.Errorf("reset the peak of memory: %w", err)
 	}
-	var err error
 	if g.killsBefore, err = readKey(g.memory, "memory.oom_control", "oom_kill"); err != nil {
 		return fmt.Errorf("read whether memory ran out: %w", err)
 	}
