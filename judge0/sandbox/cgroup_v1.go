@@ -11,11 +11,12 @@ import (
 
 // v1Cgroups is the interface with a tree for each controller.
 type v1Cgroups struct {
-	memory, pids, cpuacct, cpuRate string // our parent group in each tree; cpuRate only where wanted
+	memory, pids, cpuacct, cpuRate string                 // our parent group in each tree; cpuRate only where wanted
+	parents                        map[string]parentGroup // by where they are; controllers may share a tree
 }
 
-func openV1(root string, trees map[string]hierarchy, name string, rate bool) (*v1Cgroups, error) {
-	c := &v1Cgroups{}
+func openV1(root string, trees map[string]hierarchy, rate bool) (*v1Cgroups, error) {
+	c := &v1Cgroups{parents: map[string]parentGroup{}}
 	for _, part := range []struct {
 		controller string
 		dir        *string
@@ -24,36 +25,35 @@ func openV1(root string, trees map[string]hierarchy, name string, rate bool) (*v
 		if !ok || part.controller == "cpu" && !rate {
 			continue
 		}
-		dir, err := makeParent(root, tree, name)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errNoCgroup, errors.Join(err, c.close()))
+		base := parentOf(root, tree)
+		if _, made := c.parents[base]; !made {
+			parent, err := claimGroup(base)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", errNoCgroup, errors.Join(err, c.close()))
+			}
+			c.parents[base] = parent
 		}
-		*part.dir = dir
+		*part.dir = c.parents[base].dir
 	}
 	return c, nil
 }
 
-// makeParent makes our parent group below the group that we are in, so that what bounds us bounds
-// our runs, or at the top of the tree where our own group can't be seen.
-func makeParent(root string, tree hierarchy, name string) (string, error) {
+// parentOf gives the place of our parent group: below the group that we are in, so that what bounds us
+// bounds our runs, or at the top of the tree where our own group can't be seen.
+func parentOf(root string, tree hierarchy) string {
 	base := filepath.Join(root, tree.mount, tree.own)
 	if _, err := os.Stat(base); err != nil {
 		base = filepath.Join(root, tree.mount)
 	}
-	removeStale(base)
-	dir := filepath.Join(base, name)
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", err
-	}
-	return dir, nil
+	return base
 }
 
 func (c *v1Cgroups) version() string { return "v1" }
 
 func (c *v1Cgroups) close() error {
 	var err error
-	for _, dir := range distinct(c.memory, c.pids, c.cpuacct, c.cpuRate) {
-		err = errors.Join(err, removeGroup(dir))
+	for _, parent := range c.parents {
+		err = errors.Join(err, parent.remove())
 	}
 	return err
 }
