@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -137,7 +136,7 @@ func (j *judge0) show(c *gin.Context, base64 bool, find func(ctx context.Context
 
 // plain makes text that is none the client's fault: it may ask for Base64.
 func plain(err error) error {
-	if errors.Is(err, api.ErrNotUTF8) {
+	if errors.Is(err, api.ErrNotUTF8) || errors.Is(err, api.ErrSomeNotUTF8) {
 		return submission.Errorf(submission.Malformed, "%s", err.Error())
 	}
 	return err
@@ -162,14 +161,11 @@ func (j *judge0) getBatch(c *gin.Context) {
 		_ = c.Error(err)
 		return
 	}
-	joined := c.Query("tokens")
+	joined := c.GetHeader("tokens")
 	if joined == "" {
-		joined = c.GetHeader("tokens")
+		joined = c.Query("tokens")
 	}
-	tokens := strings.FieldsFunc(joined, func(r rune) bool { return r == ',' })
-	for i := range tokens {
-		tokens[i] = strings.TrimSpace(tokens[i])
-	}
+	tokens := api.SplitTokens(joined)
 	subs, err := j.submissions.GetMany(c.Request.Context(), account(c), tokens, submission.Part(shape.fields.Program()))
 	if err != nil {
 		_ = c.Error(err)
@@ -177,7 +173,7 @@ func (j *judge0) getBatch(c *gin.Context) {
 	}
 	bodies, err := j.renderAll(subs, shape)
 	if err != nil {
-		_ = c.Error(plain(err))
+		_ = c.Error(plain(api.OfSeveral(err)))
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"submissions": bodies})
@@ -246,7 +242,7 @@ func (j *judge0) list(c *gin.Context) {
 	}
 	bodies, err := j.renderAll(subs, shape)
 	if err != nil {
-		_ = c.Error(plain(err))
+		_ = c.Error(plain(api.OfSeveral(err)))
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"submissions": bodies, "meta": metaOf(page, perPage, total)})
