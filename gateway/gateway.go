@@ -18,13 +18,16 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/check"
 	"github.com/sandgate/sandgate/gateway/clientip"
 	"github.com/sandgate/sandgate/gateway/config"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
 	"github.com/sandgate/sandgate/gateway/httpapi"
+	"github.com/sandgate/sandgate/gateway/limit"
 	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/metrics"
+	"github.com/sandgate/sandgate/gateway/retention"
 	"github.com/sandgate/sandgate/gateway/store/sqlite"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/gateway/webhook"
@@ -61,6 +64,9 @@ type Gateway struct {
 	dispatcher *dispatch.Dispatcher
 	streams    *live.Streams
 	webhooks   *webhook.Sender
+	metrics    *metrics.Metrics
+	redis      *limit.Redis // nil: limits are counted in memory
+	quotas     *limit.Quotas
 	server     *http.Server
 	listener   net.Listener
 	firstKey   string
@@ -91,7 +97,8 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 			_ = g.release()
 		}
 	}()
-	if g.store, err = sqlite.Open(filepath.Join(g.Config.DataDir, "gateway.db")); err != nil {
+	g.metrics = metrics.New()
+	if g.store, err = sqlite.Open(filepath.Join(g.Config.DataDir, "gateway.db"), sqlite.Options{Observe: g.metrics.Store}); err != nil {
 		return err
 	}
 	g.keys = auth.NewKeys(g.store, g.Now)
@@ -110,6 +117,11 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("make the first API key: %w", err)
 	}
+	if g.Config.WebKey != "" {
+		if err := g.keys.KeepKey(ctx, "web client", "web", g.Config.WebKey, auth.Submit, auth.Read, auth.Delete, auth.Act); err != nil {
+			return fmt.Errorf("keep the web client's API key: %w", err)
+		}
+	}
 	secret, err := g.store.Setting(ctx, callbackKey, func() ([]byte, error) {
 		key := make([]byte, 32)
 		_, err := rand.Read(key)
@@ -122,7 +134,9 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	if g.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	g.assemble(secret)
+	if err := g.assemble(secret); err != nil {
+		return err
+	}
 	if err := g.catalogue.Recall(ctx); err != nil {
 		g.Log.Warn("the catalogue of the last run is not used", "error", err)
 	}
@@ -133,6 +147,11 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	}
 	g.owned.Go(func() { g.catalogue.Keep(background, refreshCatalogue) })
 	g.owned.Go(func() { g.flushKeys(background) })
+	g.quotas.Start()
+	sweeper := retention.New(retention.Options{
+		Store: g.store, Keep: g.Config.Retention, Now: g.Now, Log: g.Log, Removed: g.metrics.Expired, Failed: g.metrics.SweepFailed,
+	})
+	g.owned.Go(func() { sweeper.Run(background) })
 	if issuer := g.keys.Issuer; issuer != nil {
 		g.owned.Go(func() { issuer.Keep(background) })
 	}
@@ -142,9 +161,17 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 }
 
 // assemble puts the parts together.
-func (g *Gateway) assemble(secret []byte) {
-	count := metrics.New()
+func (g *Gateway) assemble(secret []byte) error {
+	count := g.metrics
 	bus := live.NewBus()
+	buckets, err := g.buckets()
+	if err != nil {
+		return err
+	}
+	g.quotas = limit.NewQuotas(limit.QuotaOptions{
+		Store: g.store, Bounds: func(ctx context.Context, _ string) limit.Bounds { return g.bounds(ctx) },
+		Refused: count.QuotaRefused, Now: g.Now, Log: g.Log,
+	})
 	g.client = engine.New(engine.Options{URL: g.Config.EngineURL, Token: g.Config.EngineToken, Timeout: g.Config.EngineTimeout})
 	g.catalogue = engine.NewCatalogue(g.client, engine.Memory{
 		Load: func(ctx context.Context) ([]byte, error) {
@@ -158,6 +185,7 @@ func (g *Gateway) assemble(secret []byte) {
 		Key: secret, CallbackBase: g.callbackBase(), QueueLimit: g.Config.QueueLimit,
 		Finished: func(sub *submission.Submission) {
 			count.Result(api.StatusOf(sub.Status).Description)
+			g.quotas.Ended(sub)
 			g.webhooks.Send(sub)
 		},
 	}
@@ -165,9 +193,10 @@ func (g *Gateway) assemble(secret []byte) {
 		g.Dispatch(&bounds)
 	}
 	g.dispatcher = dispatch.New(bounds)
+	policies := check.NewPolicies(g.policy, g.Now)
 	service := submission.NewService(submission.Options{
-		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Bus: bus, Now: g.Now,
-		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout,
+		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Quotas: g.quotas, Bus: bus, Now: g.Now,
+		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout, Review: policies.Review,
 	})
 	g.streams = live.NewStreams(g.Config.MaxStreams,
 		func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },
@@ -185,7 +214,12 @@ func (g *Gateway) assemble(secret []byte) {
 	}
 
 	handler := httpapi.New(httpapi.Options{
-		Submissions: service, Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Streams: g.streams,
+		Submissions: service, Records: g.store, Usage: g.quotas,
+		Limits: httpapi.Limits{
+			Buckets: buckets, Address: g.Config.Address, Key: g.Config.Key, Bounds: g.bounds, Refused: count.Limited,
+		},
+		Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Streams: g.streams,
+		Policies: policies, Checker: check.NewChecker(check.Options{Pool: g.client, Catalogue: g.catalogue, NewToken: uuid.NewString, Now: g.Now, Quotas: g.quotas}),
 		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
 	})
 	base, endWaits := context.WithCancel(context.Background())
@@ -200,6 +234,51 @@ func (g *Gateway) assemble(secret []byte) {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
 	}
+	return nil
+}
+
+// buckets are where requests are counted: here, or in the Redis that gateways share.
+func (g *Gateway) buckets() (limit.Buckets, error) {
+	local := limit.NewMemory(g.Now)
+	if g.Config.RedisURL == "" {
+		return local, nil
+	}
+	var err error
+	g.redis, err = limit.NewRedis(limit.RedisOptions{URL: g.Config.RedisURL, Fallback: local, FellBack: g.metrics.LimitFellBack, Log: g.Log})
+	if err != nil {
+		return nil, err
+	}
+	g.metrics.Gauge("limit_redis_away", "1 while each gateway limits for itself because Redis is away.", func() float64 {
+		if g.redis.Away() {
+			return 1
+		}
+		return 0
+	})
+	return g.redis, nil
+}
+
+// bounds are those of the account that makes a request.
+func (g *Gateway) bounds(ctx context.Context) limit.Bounds {
+	account, _ := auth.AccountOf(ctx)
+	general := g.Config.Accounts
+	if account.User {
+		general = g.Config.Users
+	}
+	l := account.Limits
+	own := limit.Bounds{
+		Rate:             limit.Rate{PerSecond: l.Rate, Burst: l.Burst},
+		DailySubmissions: int64(l.DailySubmissions), DailyCPU: time.Duration(l.DailyCPU * float64(time.Second)),
+	}
+	return own.Over(general)
+}
+
+// policy gives the policy of an account, as it is stored.
+func (g *Gateway) policy(ctx context.Context, account string) (string, error) {
+	record, err := g.store.Account(ctx, account)
+	if err != nil || record == nil {
+		return "", err
+	}
+	return record.Policy, nil
 }
 
 // callbackBase is where the engine finds this gateway.
@@ -267,7 +346,7 @@ func (g *Gateway) Stop(ctx context.Context) error {
 		g.owned.Wait()
 		flush, end := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer end()
-		err = errors.Join(err, g.keys.Flush(flush), g.release())
+		err = errors.Join(err, g.keys.Flush(flush), g.quotas.Stop(flush), g.release())
 	})
 	return err
 }
@@ -291,6 +370,9 @@ func (g *Gateway) release() error {
 	}
 	if g.client != nil {
 		g.client.Close()
+	}
+	if g.redis != nil {
+		errs = append(errs, g.redis.Close())
 	}
 	if g.store != nil {
 		errs = append(errs, g.store.Close())

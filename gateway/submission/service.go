@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sandgate/sandgate/gateway/requestid"
 	"github.com/sandgate/sandgate/judge0/api"
 )
 
@@ -19,10 +20,13 @@ type Options struct {
 	Store      Store
 	Catalogue  Catalogue
 	Dispatcher Dispatcher
+	Quotas     Quotas
 	Bus        Bus
 	Now        func() time.Time
 	NewToken   func() string // unique, and not to be guessed
 	WaitLimit  time.Duration // the longest that a client may wait for a result
+	// Review tells what an account's policy has against a valid program; nil: programs are not looked at.
+	Review func(ctx context.Context, account string, program *api.Submission, language api.Language) (api.Errors, error)
 }
 
 // NewService makes a Service of its parts.
@@ -42,7 +46,7 @@ type Created struct {
 
 // Create takes one submission in.
 func (s *Service) Create(ctx context.Context, account string, request Request) (*Submission, error) {
-	sub, err := s.prepare(account, request)
+	sub, err := s.prepare(ctx, account, request)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,7 @@ func (s *Service) Run(ctx context.Context, account string, request Request) (*Su
 	if !pool.Config.EnableWaitResult {
 		return nil, Errorf(Malformed, "wait not allowed")
 	}
-	sub, err := s.prepare(account, request)
+	sub, err := s.prepare(ctx, account, request)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +93,7 @@ func (s *Service) CreateMany(ctx context.Context, account string, requests []Req
 	created := make([]Created, len(requests))
 	var valid []*Submission
 	for i, request := range requests {
-		sub, err := s.prepare(account, request)
+		sub, err := s.prepare(ctx, account, request)
 		var fault *Error
 		switch {
 		case err == nil:
@@ -126,7 +130,7 @@ func (s *Service) pool() (Pool, error) {
 }
 
 // prepare checks a request by the pool's rules and makes the submission that is to be stored.
-func (s *Service) prepare(account string, request Request) (*Submission, error) {
+func (s *Service) prepare(ctx context.Context, account string, request Request) (*Submission, error) {
 	pool, err := s.pool()
 	if err != nil {
 		return nil, err
@@ -135,6 +139,16 @@ func (s *Service) prepare(account string, request Request) (*Submission, error) 
 	if faults != nil {
 		return nil, &Error{Code: Invalid, Message: "the submission is not valid", Fields: faults}
 	}
+	if s.Review != nil {
+		language, _ := pool.Languages.Get(checked.LanguageID)
+		faults, err := s.Review(ctx, account, checked, language)
+		if err != nil {
+			return nil, fmt.Errorf("look at the policy: %w", err)
+		}
+		if faults != nil {
+			return nil, &Error{Code: Invalid, Message: "the program is against the policy of its account", Fields: faults}
+		}
+	}
 	now := moment(s.Now())
 	sub := &Submission{Submission: *checked, Account: account, State: Queued}
 	sub.Token, sub.CreatedAt, sub.QueuedAt = s.NewToken(), now, &now
@@ -142,11 +156,20 @@ func (s *Service) prepare(account string, request Request) (*Submission, error) 
 }
 
 func (s *Service) takeIn(ctx context.Context, subs ...*Submission) error {
-	if err := s.Dispatcher.Reserve(len(subs)); err != nil {
+	giveBack, err := s.Quotas.Admit(ctx, subs[0].Account, len(subs))
+	if err != nil {
 		return err
+	}
+	if err := s.Dispatcher.Reserve(len(subs)); err != nil {
+		giveBack()
+		return err
+	}
+	for _, sub := range subs {
+		sub.RequestID = requestid.Of(ctx)
 	}
 	if err := s.Store.Insert(ctx, subs...); err != nil {
 		s.Dispatcher.Release(len(subs))
+		giveBack()
 		return fmt.Errorf("store submissions: %w", err)
 	}
 	s.Dispatcher.Dispatch(subs...)
@@ -227,17 +250,17 @@ func (s *Service) GetMany(ctx context.Context, account string, tokens []string, 
 	return subs, nil
 }
 
-// List gives a page of the account's submissions, newest first, and the number of all of them.
-// Pages are counted from 1.
-func (s *Service) List(ctx context.Context, account string, page, perPage int, what Part) ([]*Submission, int, error) {
-	return s.Store.List(ctx, account, (page-1)*perPage, perPage, what)
+// List gives up to limit of the account's submissions, newest first, after the first offset of them,
+// and the number of all.
+func (s *Service) List(ctx context.Context, account string, offset, limit int, what Part) ([]*Submission, int, error) {
+	return s.Store.List(ctx, account, offset, limit, what)
 }
 
 // Delete removes a submission that has ended, and gives it for the last time.
 func (s *Service) Delete(ctx context.Context, account, token string) (*Submission, error) {
 	sub, deleted, err := s.Store.Delete(ctx, account, token)
 	if err == nil && !deleted {
-		err = Errorf(Malformed, "submission cannot be deleted because its status is %d (%s)", sub.Status, api.StatusOf(sub.Status).Description)
+		err = Errorf(Conflict, "submission cannot be deleted because its status is %d (%s)", sub.Status, api.StatusOf(sub.Status).Description)
 	}
 	return sub, err
 }

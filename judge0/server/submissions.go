@@ -303,14 +303,6 @@ func (s *Server) getBatch(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"submissions": list})
 }
 
-type pageMeta struct {
-	CurrentPage int  `json:"current_page"`
-	NextPage    *int `json:"next_page"`
-	PrevPage    *int `json:"prev_page"`
-	TotalPages  int  `json:"total_pages"`
-	TotalCount  int  `json:"total_count"`
-}
-
 func (s *Server) listSubmissions(c *gin.Context) {
 	fields, ok := s.fields(c)
 	if !ok {
@@ -338,19 +330,7 @@ func (s *Server) listSubmissions(c *gin.Context) {
 			return
 		}
 	}
-	meta := pageMeta{CurrentPage: page, TotalCount: list.Total}
-	if perPage > 0 {
-		meta.TotalPages = (list.Total + perPage - 1) / perPage
-	}
-	if page < meta.TotalPages {
-		next := page + 1
-		meta.NextPage = &next
-	}
-	if page > 1 {
-		previous := page - 1
-		meta.PrevPage = &previous
-	}
-	c.JSON(http.StatusOK, gin.H{"submissions": shown, "meta": meta})
+	c.JSON(http.StatusOK, gin.H{"submissions": shown, "meta": api.NewPageMeta(page, perPage, list.Total)})
 }
 
 // pageNumber reads a whole number as Ruby does. One that is beyond any page is refused.
