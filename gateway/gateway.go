@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/check"
 	"github.com/sandgate/sandgate/gateway/clientip"
 	"github.com/sandgate/sandgate/gateway/config"
 	"github.com/sandgate/sandgate/gateway/dispatch"
@@ -190,9 +191,10 @@ func (g *Gateway) assemble(secret []byte) error {
 		g.Dispatch(&bounds)
 	}
 	g.dispatcher = dispatch.New(bounds)
+	policies := check.NewPolicies(g.policy, g.Now)
 	service := submission.NewService(submission.Options{
 		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Quotas: g.quotas, Bus: bus, Now: g.Now,
-		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout,
+		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout, Review: policies.Review,
 	})
 	g.streams = live.NewStreams(g.Config.MaxStreams,
 		func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },
@@ -215,6 +217,7 @@ func (g *Gateway) assemble(secret []byte) error {
 			Buckets: buckets, Address: g.Config.Address, Key: g.Config.Key, Bounds: g.bounds, Refused: count.Limited,
 		},
 		Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Streams: g.streams,
+		Policies: policies, Checker: check.NewChecker(check.Options{Pool: g.client, Catalogue: g.catalogue, NewToken: uuid.NewString, Now: g.Now, Quotas: g.quotas}),
 		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
 	})
 	base, endWaits := context.WithCancel(context.Background())
@@ -265,6 +268,15 @@ func (g *Gateway) bounds(ctx context.Context) limit.Bounds {
 		DailySubmissions: int64(l.DailySubmissions), DailyCPU: time.Duration(l.DailyCPU * float64(time.Second)),
 	}
 	return own.Over(general)
+}
+
+// policy gives the policy of an account, as it is stored.
+func (g *Gateway) policy(ctx context.Context, account string) (string, error) {
+	record, err := g.store.Account(ctx, account)
+	if err != nil || record == nil {
+		return "", err
+	}
+	return record.Policy, nil
 }
 
 // callbackBase is where the engine finds this gateway.

@@ -16,10 +16,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/check"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
 	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/judge0/api"
 )
 
 // Submissions is what the handlers need of the domain.
@@ -60,6 +62,16 @@ type Callbacks interface {
 	Callback(ctx context.Context, token string, body []byte) error
 }
 
+// Policies gives what the programs of an account may not have.
+type Policies interface {
+	Policy(ctx context.Context, account string) (*check.Policy, error)
+}
+
+// Checker runs the checker of a program's language.
+type Checker interface {
+	Check(ctx context.Context, account string, program *api.Submission) (check.Result, error)
+}
+
 // Recorder counts requests.
 type Recorder interface {
 	Begin()
@@ -80,6 +92,8 @@ type Options struct {
 	Catalogue   submission.Catalogue
 	Pool        Pool
 	Callbacks   Callbacks
+	Policies    Policies
+	Checker     Checker
 	Streams     *live.Streams
 	Metrics     Recorder
 	MetricsOpen bool
@@ -126,7 +140,7 @@ func New(o Options) http.Handler {
 	}
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics, room: room}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
-	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics}
+	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics, policies: o.Policies, checker: o.Checker}
 	kept := &history{submissions: o.Submissions, records: o.Records, catalogue: o.Catalogue, room: room}
 	shared := &shares{records: o.Records, submissions: o.Submissions, catalogue: o.Catalogue, now: o.Now}
 	used := &usage{used: o.Usage, bounds: o.Limits.Bounds, now: o.Now}
@@ -162,6 +176,7 @@ func New(o Options) http.Handler {
 
 	r.GET("/api/v1/languages", open, v1.languages)
 	r.POST("/api/v1/run", submit, v1.run)
+	r.POST("/api/v1/check", submit, v1.check)
 	r.GET("/api/v1/submissions", read, kept.list)
 	r.GET("/api/v1/submissions/:token", read, kept.get)
 	r.DELETE("/api/v1/submissions/:token", remove, kept.delete)
@@ -175,6 +190,7 @@ func New(o Options) http.Handler {
 	administer(r, door, o.Directory, o.Address)
 
 	r.PUT(dispatch.CallbackPath+"/:token/:mac", ops.callback)
+	documents(r, open)
 	r.GET("/healthz", nothing)
 	r.GET("/readyz", ops.readyz)
 	metrics := gin.WrapH(o.Metrics.Handler())

@@ -34,6 +34,7 @@ var openRoutes = map[string]bool{
 	"GET /about": true, "GET /version": true, "GET /license": true, "GET /config_info": true,
 	"GET /api/v1/languages": true, "GET /api/v1/shared/:id": true, "GET /healthz": true, "GET /readyz": true,
 	"PUT /internal/callbacks/:token/:mac": true,
+	"GET /docs":                           true, "GET /docs/docs.css": true, "GET /docs/docs.js": true, "GET /openapi.json": true, "GET /openapi.yaml": true,
 }
 
 func router(t *testing.T) (*gin.Engine, *auth.Keys) {
@@ -120,7 +121,7 @@ func TestJudge0RoutesAnswerWithASlashAsWell(t *testing.T) {
 	}
 	for _, route := range r.Routes() {
 		switch path := route.Path; {
-		case strings.HasSuffix(path, "/"), strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/internal/"), path == "/healthz", path == "/readyz", path == "/metrics":
+		case strings.HasSuffix(path, "/"), strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/internal/"), strings.HasPrefix(path, "/docs"), strings.HasPrefix(path, "/openapi."), path == "/healthz", path == "/readyz", path == "/metrics":
 		case !there[route.Method+" "+path+"/"]:
 			t.Errorf("%s %s/ is missing", route.Method, path)
 		}
@@ -179,7 +180,7 @@ func (a anything) CreateMany(ctx context.Context, account string, requests []sub
 }
 
 func (anything) Get(_ context.Context, _, token string, _ submission.Part) (*submission.Submission, error) {
-	return &submission.Submission{Submission: api.Submission{Token: token, Result: api.Result{Stdout: &token}}}, nil
+	return &submission.Submission{Submission: api.Submission{Token: token, Result: api.Result{Status: api.Accepted, Stdout: &token}}}, nil
 }
 
 func (a anything) GetMany(_ context.Context, _ string, tokens []string, _ submission.Part) ([]*submission.Submission, error) {
@@ -228,7 +229,7 @@ func FuzzRequest(f *testing.F) {
 	f.Cleanup(func() { _ = store.Close() })
 	keys := auth.NewKeys(store, time.Now)
 	handler := New(Options{
-		Submissions: a, Records: a, Usage: a, Limits: Limits{Bounds: a.bounds}, Keys: a, Directory: keys, Address: keys.Address, Catalogue: a, Pool: a, Callbacks: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
+		Submissions: a, Records: a, Usage: a, Limits: Limits{Bounds: a.bounds}, Keys: a, Directory: keys, Address: keys.Address, Catalogue: a, Pool: a, Callbacks: a, Policies: a, Checker: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
 		Ready: func(context.Context) error { return nil },
 	})
 	const good = `{"source_code":"print(1)","language_id":71}`

@@ -25,6 +25,8 @@ type Options struct {
 	Now        func() time.Time
 	NewToken   func() string // unique, and not to be guessed
 	WaitLimit  time.Duration // the longest that a client may wait for a result
+	// Review tells what an account's policy has against a valid program; nil: programs are not looked at.
+	Review func(ctx context.Context, account string, program *api.Submission, language api.Language) (api.Errors, error)
 }
 
 // NewService makes a Service of its parts.
@@ -44,7 +46,7 @@ type Created struct {
 
 // Create takes one submission in.
 func (s *Service) Create(ctx context.Context, account string, request Request) (*Submission, error) {
-	sub, err := s.prepare(account, request)
+	sub, err := s.prepare(ctx, account, request)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +63,7 @@ func (s *Service) Run(ctx context.Context, account string, request Request) (*Su
 	if !pool.Config.EnableWaitResult {
 		return nil, Errorf(Malformed, "wait not allowed")
 	}
-	sub, err := s.prepare(account, request)
+	sub, err := s.prepare(ctx, account, request)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func (s *Service) CreateMany(ctx context.Context, account string, requests []Req
 	created := make([]Created, len(requests))
 	var valid []*Submission
 	for i, request := range requests {
-		sub, err := s.prepare(account, request)
+		sub, err := s.prepare(ctx, account, request)
 		var fault *Error
 		switch {
 		case err == nil:
@@ -128,7 +130,7 @@ func (s *Service) pool() (Pool, error) {
 }
 
 // prepare checks a request by the pool's rules and makes the submission that is to be stored.
-func (s *Service) prepare(account string, request Request) (*Submission, error) {
+func (s *Service) prepare(ctx context.Context, account string, request Request) (*Submission, error) {
 	pool, err := s.pool()
 	if err != nil {
 		return nil, err
@@ -136,6 +138,16 @@ func (s *Service) prepare(account string, request Request) (*Submission, error) 
 	checked, faults := api.NewSubmission(request.Params, request.Base64, pool.Config, pool.Languages)
 	if faults != nil {
 		return nil, &Error{Code: Invalid, Message: "the submission is not valid", Fields: faults}
+	}
+	if s.Review != nil {
+		language, _ := pool.Languages.Get(checked.LanguageID)
+		faults, err := s.Review(ctx, account, checked, language)
+		if err != nil {
+			return nil, fmt.Errorf("look at the policy: %w", err)
+		}
+		if faults != nil {
+			return nil, &Error{Code: Invalid, Message: "the program is against the policy of its account", Fields: faults}
+		}
 	}
 	now := moment(s.Now())
 	sub := &Submission{Submission: *checked, Account: account, State: Queued}
