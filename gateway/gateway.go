@@ -178,8 +178,9 @@ func (g *Gateway) assemble(secret []byte) error {
 		Save: func(ctx context.Context, text []byte) error { return g.store.SetSetting(ctx, catalogue, text) },
 	}, g.Log)
 	g.webhooks = webhook.New(webhook.Options{AllowPrivate: g.Config.AllowPrivateCallbacks, Log: g.Log, Observe: count.Webhook})
+	owner := instance(g.Config)
 	bounds := dispatch.Options{
-		Store: g.store, Instance: instance(g.Config), Engine: g.client, Catalogue: g.catalogue, Bus: bus, Observer: count, Log: g.Log, Now: g.Now,
+		Store: g.store, Instance: owner, Engine: g.client, Catalogue: g.catalogue, Bus: bus, Observer: count, Log: g.Log, Now: g.Now,
 		Key: secret, CallbackBase: g.callbackBase(), QueueLimit: g.Config.QueueLimit,
 		Finished: func(sub *submission.Submission) {
 			count.Result(api.StatusOf(sub.Status).Description)
@@ -194,7 +195,7 @@ func (g *Gateway) assemble(secret []byte) error {
 	policies := check.NewPolicies(g.policy, g.Now)
 	service := submission.NewService(submission.Options{
 		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Quotas: g.quotas, Bus: bus, Now: g.Now,
-		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout, Review: policies.Review,
+		NewToken: uuid.NewString, Owner: owner, WaitLimit: g.Config.WaitTimeout, Review: policies.Review,
 	})
 	g.streams = live.NewStreams(g.Config.MaxStreams,
 		func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },

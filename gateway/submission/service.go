@@ -24,6 +24,7 @@ type Options struct {
 	Bus        Bus
 	Now        func() time.Time
 	NewToken   func() string // unique, and not to be guessed
+	Owner      string        // the name of this gateway among those that share the store
 	WaitLimit  time.Duration // the longest that a client may wait for a result
 	// Review tells what an account's policy has against a valid program; nil: programs are not looked at.
 	Review func(ctx context.Context, account string, program *api.Submission, language api.Language) (api.Errors, error)
@@ -150,7 +151,7 @@ func (s *Service) prepare(ctx context.Context, account string, request Request) 
 		}
 	}
 	now := moment(s.Now())
-	sub := &Submission{Submission: *checked, Account: account, State: Queued}
+	sub := &Submission{Submission: *checked, Account: account, State: Queued, Owner: s.Owner}
 	sub.Token, sub.CreatedAt, sub.QueuedAt = s.NewToken(), now, &now
 	return sub, nil
 }
