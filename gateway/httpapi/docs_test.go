@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,32 +42,42 @@ var coming = []string{
 // ours is the OpenAPI document, which must be valid, with its examples, and a finder of operations.
 func ours(t *testing.T) (*openapi3.T, routers.Router) {
 	t.Helper()
-	d, err := docs.Load()
+	found, err := readOurs()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return found.document, found.find
+}
+
+type described struct {
+	document *openapi3.T
+	find     routers.Router
+}
+
+var readOurs = sync.OnceValues(func() (described, error) {
+	d, err := docs.Load()
+	if err != nil {
+		return described{}, err
+	}
 	var strict any
 	if err := json.Unmarshal(d.JSON, &strict); err != nil {
-		t.Fatal(err)
+		return described{}, err
 	}
 	closed(strict)
 	text, err := json.Marshal(strict)
 	if err != nil {
-		t.Fatal(err)
+		return described{}, err
 	}
 	document, err := openapi3.NewLoader().LoadFromData(text)
-	if err != nil {
-		t.Fatal(err)
+	if err == nil {
+		err = document.Validate(context.Background())
 	}
-	if err := document.Validate(t.Context()); err != nil {
-		t.Fatal(err)
+	if err != nil {
+		return described{}, err
 	}
 	find, err := gorillamux.NewRouter(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return document, find
-}
+	return described{document, find}, err
+})
 
 // closed makes schemas of objects refuse what they don't name: clients may meet more one day, and the
 // document must not be behind what there is today.
