@@ -321,12 +321,6 @@ async function fault(cluster, load, kind, service) {
  * `build` the images are used as they are.
  */
 export async function clusterTests(count, { quick = false, official = false, build = true } = {}) {
-  const { why, stop } = await prepareDocker();
-  if (why) {
-    count('Cluster', { skipped: 1 }, why);
-    return;
-  }
-  const cluster = new Cluster();
   let failed = false;
   const test = async (title, body) => {
     try {
@@ -339,6 +333,13 @@ export async function clusterTests(count, { quick = false, official = false, bui
       return false;
     }
   };
+  await dockerfiles(test);
+  const { why, stop } = await prepareDocker();
+  if (why) {
+    count('Cluster', { skipped: 1 }, why);
+    return;
+  }
+  const cluster = new Cluster();
   try {
     await cluster.prepare();
     if (await begin(cluster, test, { official, build })) {
@@ -357,6 +358,30 @@ export async function clusterTests(count, { quick = false, official = false, bui
     rmSync(cluster.folder, { recursive: true, force: true });
     await stop();
   }
+}
+
+/** The images below are built of programs from outside; so that the Dockerfiles can build them too: */
+async function dockerfiles(test) {
+  const built = {
+    'gateway/image/Dockerfile': ['./cmd/gateway'],
+    'judge0/image/Dockerfile': ['./cmd/judge0', './judge0/sandbox/init', './judge0/image/prepare'],
+  };
+  for (const [file, packages] of Object.entries(built))
+    await test(`Images, ${file} copies all that its programs are made of`, async () => {
+      const text = readFileSync(join(root, file), 'utf8');
+      const copied = [...text.matchAll(/^COPY (\S+) \1$/gm)].map((match) => match[1]);
+      const own = '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}';
+      const { code, output } = await run('go', ['list', '-deps', '-f', own, ...packages]);
+      assert(code === 0, output);
+      const needed = output
+        .split('\n')
+        .filter(Boolean)
+        .map((path) => path.replace('github.com/sandgate/sandgate/', ''));
+      const missing = needed.filter(
+        (path) => !copied.some((from) => `${path}/`.startsWith(`${from}/`)),
+      );
+      assert(needed.length > 3 && missing.length === 0, `not copied: ${missing}`);
+    });
 }
 
 async function begin(cluster, test, { official, build }) {
