@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -28,7 +27,6 @@ import (
 	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/metrics"
 	"github.com/sandgate/sandgate/gateway/retention"
-	"github.com/sandgate/sandgate/gateway/store/sqlite"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/gateway/webhook"
 	"github.com/sandgate/sandgate/judge0/api"
@@ -57,7 +55,7 @@ type Options struct {
 type Gateway struct {
 	Options
 
-	store      *sqlite.Store
+	store      store
 	keys       *auth.Keys
 	client     *engine.Client
 	catalogue  *engine.Catalogue
@@ -98,7 +96,7 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 		}
 	}()
 	g.metrics = metrics.New()
-	if g.store, err = sqlite.Open(filepath.Join(g.Config.DataDir, "gateway.db"), sqlite.Options{Observe: g.metrics.Store}); err != nil {
+	if g.store, err = openStore(ctx, g.Config, g.metrics.Store); err != nil {
 		return err
 	}
 	g.keys = auth.NewKeys(g.store, g.Now)
@@ -181,7 +179,7 @@ func (g *Gateway) assemble(secret []byte) error {
 	}, g.Log)
 	g.webhooks = webhook.New(webhook.Options{AllowPrivate: g.Config.AllowPrivateCallbacks, Log: g.Log, Observe: count.Webhook})
 	bounds := dispatch.Options{
-		Store: g.store, Engine: g.client, Catalogue: g.catalogue, Bus: bus, Observer: count, Log: g.Log, Now: g.Now,
+		Store: g.store, Instance: instance(g.Config), Engine: g.client, Catalogue: g.catalogue, Bus: bus, Observer: count, Log: g.Log, Now: g.Now,
 		Key: secret, CallbackBase: g.callbackBase(), QueueLimit: g.Config.QueueLimit,
 		Finished: func(sub *submission.Submission) {
 			count.Result(api.StatusOf(sub.Status).Description)

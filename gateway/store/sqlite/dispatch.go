@@ -84,7 +84,7 @@ func (s *Store) Alive(ctx context.Context, gateway string, until time.Time) erro
 func (s *Store) Adopt(ctx context.Context, gateway string, now time.Time, limit int) (adopted []submission.Pending, err error) {
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		rows, err := tx.Query(`UPDATE submissions SET owner = ? WHERE seq IN (
-				SELECT seq FROM submissions WHERE state < 3 AND owner <> ? AND owner NOT IN (SELECT id FROM gateways WHERE alive_until > ?) ORDER BY seq LIMIT ?)
+				SELECT seq FROM submissions INDEXED BY submissions_unfinished WHERE state < 3 AND owner <> ? AND owner NOT IN (SELECT id FROM gateways WHERE alive_until > ?) ORDER BY seq LIMIT ?)
 			RETURNING seq, token, state, engine_token`, gateway, gateway, micros(&now), limit)
 		adopted, err = collect(rows, err, readPending)
 		return err
