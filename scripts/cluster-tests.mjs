@@ -297,9 +297,9 @@ async function fault(cluster, load, kind, service) {
   const bad = sum.errors.filter((error) => !error.retriable);
   if (bad.length) problem = `clients saw ${bad.map((error) => error.what).join(', ')}`;
   if (sum.wrong.length) problem = `wrong results: ${sum.wrong.slice(0, 3).join('; ')}`;
-  const errors = Object.entries(Object.groupBy(sum.errors, (error) => error.what)).map(
-    ([what, list]) => `${list.length}× ${what}`,
-  );
+  const seen = {};
+  for (const { what } of sum.errors) seen[what] = (seen[what] ?? 0) + 1;
+  const errors = Object.entries(seen).map(([what, times]) => `${times}× ${what}`);
   return {
     row: [
       kind,
