@@ -318,9 +318,12 @@ async function fault(cluster, load, kind, service) {
 /**
  * Runs all tests. `count(title, {passed, failed, skipped}, note)` takes the outcome of each. `quick`
  * leaves the faults out, `official` takes the official images instead of the overlay's, and without
- * `build` the images are used as they are.
+ * `build` the images are used as they are; without `page` no browser is started.
  */
-export async function clusterTests(count, { quick = false, official = false, build = true } = {}) {
+export async function clusterTests(
+  count,
+  { quick = false, official = false, build = true, page = true } = {},
+) {
   let failed = false;
   const test = async (title, body) => {
     try {
@@ -344,7 +347,7 @@ export async function clusterTests(count, { quick = false, official = false, bui
     await cluster.prepare();
     if (await begin(cluster, test, { official, build })) {
       await isolation(cluster, test);
-      await browser(cluster, count);
+      if (page) await browser(cluster, count);
       if (!quick) await underFaults(cluster, test);
       await settingsHold(cluster, test);
       if (failed)
