@@ -39,6 +39,7 @@ const (
 const (
 	refreshCatalogue = 5 * time.Second
 	flushKeys        = 15 * time.Second
+	checkConnections = 30 * time.Second // how long a connection may outlive its key, besides what package auth remembers
 )
 
 // Options are what a Gateway is made of. Config comes from config.Load or config.Default.
@@ -58,7 +59,8 @@ type Gateway struct {
 	client     *engine.Client
 	catalogue  *engine.Catalogue
 	dispatcher *dispatch.Dispatcher
-	streams    *live.Streams
+	hub        *live.Hub
+	relay      *live.Relay // nil: no other gateway
 	webhooks   *webhook.Sender
 	server     *http.Server
 	listener   net.Listener
@@ -109,7 +111,9 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	if g.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	g.assemble(secret)
+	if err := g.assemble(secret); err != nil {
+		return err
+	}
 	if err := g.catalogue.Recall(ctx); err != nil {
 		g.Log.Warn("the catalogue of the last run is not used", "error", err)
 	}
@@ -120,15 +124,25 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	}
 	g.owned.Go(func() { g.catalogue.Keep(background, refreshCatalogue) })
 	g.owned.Go(func() { g.flushKeys(background) })
+	g.owned.Go(func() { g.hub.Keep(background) })
+	g.owned.Go(func() { g.hub.Connections.Watch(background) })
 	g.owned.Go(func() { g.served <- g.server.Serve(g.listener) })
 	g.Log.Info("the gateway listens", "url", g.URL(), "engine", g.Config.EngineURL)
 	return nil
 }
 
 // assemble puts the parts together.
-func (g *Gateway) assemble(secret []byte) {
+func (g *Gateway) assemble(secret []byte) error {
 	count := metrics.New()
-	bus := live.NewBus()
+	local := live.NewBus()
+	var bus submission.Bus = local
+	if g.Config.RedisURL != "" {
+		relay, err := live.NewRelay(local, g.Config.RedisURL, g.Log)
+		if err != nil {
+			return err
+		}
+		g.relay, bus = relay, relay
+	}
 	g.client = engine.New(engine.Options{URL: g.Config.EngineURL, Token: g.Config.EngineToken, Timeout: g.Config.EngineTimeout})
 	g.catalogue = engine.NewCatalogue(g.client, engine.Memory{
 		Load: func(ctx context.Context) ([]byte, error) {
@@ -153,19 +167,27 @@ func (g *Gateway) assemble(secret []byte) {
 		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Bus: bus, Now: g.Now,
 		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout,
 	})
-	g.streams = live.NewStreams(g.Config.MaxStreams,
-		func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },
-		func(ctx context.Context, sub *submission.Submission) (*submission.Submission, error) {
-			return service.Get(ctx, sub.Account, sub.Token, submission.Outcome)
-		})
+	g.hub = live.NewHub(live.Options{
+		Bus: local, Observer: count, Log: g.Log,
+		Connections: live.NewConnections(live.Limits{
+			Most: g.Config.MaxStreams, MostOfAccount: g.Config.MaxStreamsPerAccount, CheckEvery: checkConnections,
+			Check: httpapi.CheckCredentials(g.keys), Observer: count,
+		}),
+		Job: func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },
+		Get: func(ctx context.Context, account, token string) (*submission.Submission, error) {
+			return service.Get(ctx, account, token, submission.Outcome)
+		},
+		Changed:      service.Changed,
+		Authenticate: httpapi.AuthenticateSocket(g.keys),
+	})
 	count.Gauge("waiting", "Submissions that wait for the engine.", func() float64 { return float64(g.dispatcher.Stats().Waiting) })
 	count.Gauge("unfinished", "Submissions that have not ended.", func() float64 { return float64(g.dispatcher.Stats().Unfinished) })
 	count.Gauge("oldest_waiting_seconds", "Age of the submission that waits longest for the engine.", func() float64 { return g.dispatcher.Stats().Oldest.Seconds() })
-	count.Gauge("live_streams", "Live streams that are open.", func() float64 { return float64(g.streams.Open()) })
-	count.Gauge("bus_dropped", "Listeners that were dropped for being slow.", func() float64 { return float64(bus.Dropped()) })
+	count.LiveConnections(g.hub.Connections.Open)
+	count.Gauge("live_waiting", "Requests and connections that listen for a submission.", func() float64 { return float64(local.Listeners()) })
 
 	handler := httpapi.New(httpapi.Options{
-		Submissions: service, Keys: g.keys, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Streams: g.streams,
+		Submissions: service, Keys: g.keys, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Live: g.hub,
 		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
 	})
 	base, endWaits := context.WithCancel(context.Background())
@@ -180,6 +202,7 @@ func (g *Gateway) assemble(secret []byte) {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
 	}
+	return nil
 }
 
 // callbackBase is where the engine finds this gateway.
@@ -231,7 +254,7 @@ func (g *Gateway) Stop(ctx context.Context) error {
 	var err error
 	g.closeOnce.Do(func() {
 		g.dispatcher.Close()
-		g.streams.Stop()
+		g.hub.Stop()
 		if err = g.server.Shutdown(ctx); err != nil {
 			// Those who still wait get their submission as it is.
 			g.endWaits()
@@ -243,6 +266,10 @@ func (g *Gateway) Stop(ctx context.Context) error {
 		}
 		g.dispatcher.Stop()
 		g.webhooks.Stop(ctx)
+		if g.relay != nil {
+			g.relay.Stop()
+			g.relay = nil
+		}
 		g.cancel()
 		g.owned.Wait()
 		flush, end := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -268,6 +295,9 @@ func (g *Gateway) release() error {
 		ended, end := context.WithCancel(context.Background())
 		end()
 		g.webhooks.Stop(ended)
+	}
+	if g.relay != nil {
+		g.relay.Stop()
 	}
 	if g.client != nil {
 		g.client.Close()

@@ -34,7 +34,9 @@ type Config struct {
 
 	QueueLimit            int           // submissions that may wait for the pool
 	MaxBodyBytes          int64         // of a request
-	MaxStreams            int           // live streams at once
+	MaxStreams            int           // live connections at once
+	MaxStreamsPerAccount  int           // live connections of one account at once
+	RedisURL              string        // through which gateways hear each other; empty: there is only this one
 	WaitTimeout           time.Duration // how long wait=true may take
 	ShutdownTimeout       time.Duration // how long requests may take to end at shutdown
 	AllowPrivateCallbacks bool          // let webhooks go to private addresses
@@ -81,7 +83,14 @@ var settings = []setting{
 		c.MaxBodyBytes = int64(n)
 		return err
 	}},
-	{"max_streams", "10000", "live streams at once", false, func(c *Config, v string) error { return whole(&c.MaxStreams, v, 1, 10_000_000) }},
+	{"max_streams", "10000", "live connections at once", false, func(c *Config, v string) error { return whole(&c.MaxStreams, v, 1, 10_000_000) }},
+	{"max_streams_per_account", "5000", "live connections of one account at once", false, func(c *Config, v string) error {
+		return whole(&c.MaxStreamsPerAccount, v, 1, 10_000_000)
+	}},
+	{"redis_url", "", "Redis through which several gateways hear each other, such as redis://host:6379/0; empty: there is only this one", true, func(c *Config, v string) error {
+		c.RedisURL = v
+		return redisAddress(v)
+	}},
 	{"wait_timeout", "120s", "longest that wait=true waits", false, func(c *Config, v string) error { return span(&c.WaitTimeout, v) }},
 	{"shutdown_timeout", "30s", "longest that requests may take to end at shutdown", false, func(c *Config, v string) error { return span(&c.ShutdownTimeout, v) }},
 	{"allow_private_callbacks", "false", "let clients' callbacks go to private addresses", false, func(c *Config, v string) error { return truth(&c.AllowPrivateCallbacks, v) }},
@@ -212,6 +221,14 @@ func address(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("%q is no http or https URL", text)
+	}
+	return nil
+}
+
+func redisAddress(text string) error {
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Host == "" || u.Scheme != "redis" && u.Scheme != "rediss") {
+		return errors.New("it is no URL such as redis://host:6379/0")
 	}
 	return nil
 }

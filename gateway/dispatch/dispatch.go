@@ -232,6 +232,10 @@ func (d *Dispatcher) Release(n int) {
 
 // Dispatch takes over stored submissions for which room was reserved.
 func (d *Dispatcher) Dispatch(subs ...*submission.Submission) {
+	// Before the pool can have it, so that no later state is announced before this one.
+	for _, sub := range subs {
+		d.Bus.Publish(submission.Event{Token: sub.Token, Account: sub.Account, State: submission.Queued, Submission: sub})
+	}
 	now := d.Now()
 	d.mu.Lock()
 	for _, sub := range subs {
@@ -633,7 +637,7 @@ func (d *Dispatcher) finish(ctx context.Context, sub *submission.Submission) (fi
 	}
 	d.mu.Unlock()
 	if first {
-		d.Bus.Publish(submission.Event{Token: sub.Token, State: submission.Finished, Submission: sub})
+		d.Bus.Publish(submission.Event{Token: sub.Token, Account: sub.Account, State: submission.Finished, Submission: sub})
 		d.Finished(sub)
 	}
 	return first, nil
@@ -661,7 +665,7 @@ func (d *Dispatcher) begin(ctx context.Context, sub *submission.Submission, answ
 	}
 	d.mu.Unlock()
 	if changed {
-		d.Bus.Publish(submission.Event{Token: sub.Token, State: submission.Processing, Submission: begun})
+		d.Bus.Publish(submission.Event{Token: sub.Token, Account: sub.Account, State: submission.Processing, Submission: begun})
 	}
 	return nil
 }

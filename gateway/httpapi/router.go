@@ -17,7 +17,6 @@ import (
 	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
-	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/submission"
 )
 
@@ -30,7 +29,6 @@ type Submissions interface {
 	GetMany(ctx context.Context, account string, tokens []string, what submission.Part) ([]*submission.Submission, error)
 	List(ctx context.Context, account string, page, perPage int, what submission.Part) ([]*submission.Submission, int, error)
 	Delete(ctx context.Context, account, token string) (*submission.Submission, error)
-	Watch(ctx context.Context, account, token string) (*submission.Submission, submission.Subscription, error)
 }
 
 // Authenticator tells who makes a request.
@@ -64,7 +62,7 @@ type Options struct {
 	Catalogue   submission.Catalogue
 	Pool        Pool
 	Callbacks   Callbacks
-	Streams     *live.Streams
+	Live        Live
 	Metrics     Recorder
 	MetricsOpen bool
 	Ready       func(context.Context) error // why no submission can be run now
@@ -86,7 +84,8 @@ func New(o Options) http.Handler {
 	known := door.needs("")
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
-	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics}
+	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
+	push := &liveRoutes{o.Live}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 
 	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody))
@@ -120,7 +119,10 @@ func New(o Options) http.Handler {
 	r.GET("/api/v1/languages", v1.languages)
 	r.POST("/api/v1/run", submit, v1.run)
 	r.GET("/api/v1/submissions/:token", read, v1.get)
-	r.GET("/api/v1/submissions/:token/events", read, v1.events)
+	r.GET("/api/v1/submissions/:token/events", read, push.job)
+	r.GET("/api/v1/events", read, push.account)
+	r.GET("/socket.io/", push.socket)
+	r.POST("/socket.io/", push.socket)
 
 	r.PUT(dispatch.CallbackPath+"/:token/:mac", ops.callback)
 	r.GET("/healthz", nothing)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/judge0/api"
 )
@@ -18,7 +17,6 @@ import (
 type v1 struct {
 	submissions Submissions
 	catalogue   submission.Catalogue
-	streams     *live.Streams
 	metrics     Recorder
 }
 
@@ -162,22 +160,6 @@ func (v *v1) get(c *gin.Context) {
 		return
 	}
 	c.JSON(http.StatusOK, NewJob(sub, v.catalogue))
-}
-
-func (v *v1) events(c *gin.Context) {
-	leave, err := v.streams.Enter()
-	if err != nil {
-		_ = c.Error(err)
-		return
-	}
-	defer leave()
-	sub, listener, err := v.submissions.Watch(c.Request.Context(), account(c), c.Param("token"))
-	if err != nil {
-		_ = c.Error(err)
-		return
-	}
-	defer listener.Close()
-	v.streams.Serve(c.Writer, c.Request, sub, listener)
 }
 
 // Job is a submission as /api/v1 and live streams show it. Times are in seconds, memory in

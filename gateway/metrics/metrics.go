@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sandgate/sandgate/gateway/live"
 )
 
 // Metrics are the gateway's counters.
@@ -23,6 +25,9 @@ type Metrics struct {
 	callbacks  *prometheus.CounterVec
 	results    *prometheus.CounterVec
 	webhooks   *prometheus.CounterVec
+	refused    *prometheus.CounterVec
+	dropped    *prometheus.CounterVec
+	delivery   prometheus.Histogram
 }
 
 const namespace = "sandgate_gateway"
@@ -45,9 +50,15 @@ func New() *Metrics {
 		callbacks:  counter("callbacks_total", "Callbacks of the engine, by outcome.", "outcome"),
 		results:    counter("results_total", "Results recorded, by Judge0 status.", "status"),
 		webhooks:   counter("webhooks_total", "Deliveries to clients, by outcome.", "outcome"),
+		refused:    counter("live_refused_total", "Live connections and joins that were refused, by reason.", "reason"),
+		dropped:    counter("live_dropped_total", "Live connections that were ended from here, by reason.", "reason"),
+		delivery: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "live_delivery_seconds", Help: "From the announcement of a state until a listener's event was written.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
 	}
 	m.registry.MustRegister(
-		m.requests, m.latency, m.inFlight, m.intake, m.dispatched, m.callbacks, m.results, m.webhooks,
+		m.requests, m.latency, m.inFlight, m.intake, m.dispatched, m.callbacks, m.results, m.webhooks, m.refused, m.dropped, m.delivery,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -89,3 +100,21 @@ func (m *Metrics) Result(status string) { m.results.WithLabelValues(status).Inc(
 
 // Webhook counts a delivery to a client.
 func (m *Metrics) Webhook(outcome string) { m.webhooks.WithLabelValues(outcome).Inc() }
+
+// LiveConnections has the metrics tell how many live connections of each kind are open.
+func (m *Metrics) LiveConnections(open func(live.Kind) int) {
+	for _, kind := range []live.Kind{live.Stream, live.Socket} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "live_connections", Help: "Live connections that are open, by kind.", ConstLabels: prometheus.Labels{"kind": string(kind)},
+		}, func() float64 { return float64(open(kind)) }))
+	}
+}
+
+// Refused counts a live connection or a join that was refused.
+func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
+
+// Dropped counts a live connection that was ended from here.
+func (m *Metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc() }
+
+// Delivered counts an event that was written to a live connection.
+func (m *Metrics) Delivered(took time.Duration) { m.delivery.Observe(took.Seconds()) }
