@@ -1,5 +1,6 @@
 // Drives real clients of Socket.IO for a test in Go. Commands come as lines of JSON on standard input:
 //   {do: 'open', client, url, options}   {do: 'emit', client, args}   {do: 'close', client}
+//   {do: 'transport', client, name}: says so when the client has come to use it
 // What happens goes out as lines of JSON: {client, event, args}. The answer to an emit is an event 'ack'.
 import { createInterface } from 'node:readline';
 import { io } from 'socket.io-client';
@@ -12,10 +13,7 @@ const commands = {
   open({ client, url, options }) {
     const socket = io(url, { forceNew: true, reconnection: false, timeout: 15000, ...options });
     clients.set(client, socket);
-    socket.on('connect', () => {
-      tell(client, 'connect', socket.io.engine.transport.name);
-      socket.io.engine.on('upgrade', (transport) => tell(client, 'upgrade', transport.name));
-    });
+    socket.on('connect', () => tell(client, 'connect'));
     socket.on('connect_error', (error) =>
       tell(client, 'connect_error', error.message, error.data ?? null),
     );
@@ -24,6 +22,11 @@ const commands = {
   },
   emit({ client, args }) {
     clients.get(client).emit(...args, (answer) => tell(client, 'ack', answer));
+  },
+  transport({ client, name }) {
+    const { engine } = clients.get(client).io;
+    const told = () => engine.transport.name === name && tell(client, 'transport', name);
+    if (!told()) engine.on('upgrade', told);
   },
   close({ client }) {
     clients.get(client).close();
