@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/clientip"
 	"github.com/sandgate/sandgate/gateway/config"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
@@ -96,7 +97,19 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 		return err
 	}
 	g.keys = auth.NewKeys(g.store, g.Now)
-	if g.firstKey, err = g.keys.Bootstrap(ctx, g.Config.BootstrapKey); err != nil {
+	g.keys.Address = clientip.New(g.Config.TrustedProxies, g.Config.ClientIPHeader).Of
+	g.keys.Failures = g.Config.FailedAttempts
+	if g.Config.JWTIssuer != "" {
+		g.keys.Issuer = auth.NewIssuer(auth.IssuerOptions{
+			URL: g.Config.JWTIssuer, Audiences: g.Config.JWTAudiences, Parties: g.Config.JWTParties, KeysURL: g.Config.JWTKeysURL, Now: g.Now, Log: g.Log,
+		})
+	}
+	g.firstKey, err = g.keys.Bootstrap(ctx, g.Config.BootstrapKey)
+	if errors.Is(err, auth.ErrBootstrapRevoked) {
+		g.Log.Warn("the bootstrap key is refused", "error", err)
+		err = nil
+	}
+	if err != nil {
 		return fmt.Errorf("make the first API key: %w", err)
 	}
 	secret, err := g.store.Setting(ctx, callbackKey, func() ([]byte, error) {
@@ -126,6 +139,9 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	g.owned.Go(func() { g.flushKeys(background) })
 	g.owned.Go(func() { g.hub.Keep(background) })
 	g.owned.Go(func() { g.hub.Connections.Watch(background) })
+	if issuer := g.keys.Issuer; issuer != nil {
+		g.owned.Go(func() { issuer.Keep(background) })
+	}
 	g.owned.Go(func() { g.served <- g.server.Serve(g.listener) })
 	g.Log.Info("the gateway listens", "url", g.URL(), "engine", g.Config.EngineURL)
 	return nil
@@ -186,8 +202,12 @@ func (g *Gateway) assemble(secret []byte) error {
 	count.LiveConnections(g.hub.Connections.Open)
 	count.Gauge("live_waiting", "Requests and connections that listen for a submission.", func() float64 { return float64(local.Listeners()) })
 
+	if issuer := g.keys.Issuer; issuer != nil {
+		count.Gauge("jwt_keys_age_seconds", "Age of the keys of the JWT issuer; 0 while there are none.", func() float64 { return issuer.Age().Seconds() })
+	}
+
 	handler := httpapi.New(httpapi.Options{
-		Submissions: service, Keys: g.keys, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Live: g.hub,
+		Submissions: service, Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Live: g.hub,
 		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
 	})
 	base, endWaits := context.WithCancel(context.Background())

@@ -419,6 +419,21 @@ func TestCallbacks(t *testing.T) {
 			t.Errorf("got %+v, then %+v", first, second)
 		}
 	}
+	const soon, late = "&judge0_events=started&judge0_started_after=1", "&judge0_events=started&judge0_started_after=60000"
+	post("/late?judge0_fields=status" + late)
+	if c := <-calls; c.path != "/late" || statusOf(c) != api.Accepted {
+		t.Errorf("got %+v", c)
+	}
+	for range 20 { // the end and the news of the start race: in order, or the end alone
+		post("/soon?judge0_fields=status" + soon)
+		c := <-calls
+		if statusOf(c) == api.Processing {
+			c = <-calls
+		}
+		if statusOf(c) != api.Accepted {
+			t.Errorf("got %+v", c)
+		}
+	}
 	post("/moved")
 	for range 3 {
 		if c := <-calls; c.path != "/moved" {

@@ -1,28 +1,18 @@
 // npm test: installs what the tests need, then checks, unit tests, tests on the real sandbox with the
-// race detector, and a browser against the running whole. Ends with counts. `npm test lint`
-// (npm run lint) does the checks alone.
+// race detector, a browser against the running whole, and the cluster where Docker can run. Ends with
+// counts. `npm test lint` (npm run lint) does the checks alone.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clusterTests } from './cluster-tests.mjs';
+import { counter } from './count.mjs';
 import { bin, buildGo, buildWeb, checkMachine, install, root, run } from './steps.mjs';
 
 const web = join(root, 'web');
-const total = { passed: 0, failed: 0, skipped: 0 };
-
-function count(title, { passed = 0, failed = 0, skipped = 0 }, note = '') {
-  total.passed += passed;
-  total.failed += failed;
-  total.skipped += skipped;
-  const parts = [
-    `${passed} passed`,
-    failed && `${failed} FAILED`,
-    skipped && `${skipped} skipped`,
-  ].filter(Boolean);
-  console.log(`  ${title}: ${parts.join(', ')}${note && ` (${note})`}`);
-}
+const { count, total, report } = counter();
 
 /** A check that counts as one test. */
 async function check(title, command, args, { cwd = root, bad = () => false } = {}) {
@@ -230,7 +220,6 @@ async function browser() {
   rmSync(data, { recursive: true, force: true });
 }
 
-const began = Date.now();
 await checkMachine();
 console.log('Preparing');
 if (process.argv[2] !== 'lint') await prepareMachine();
@@ -243,7 +232,8 @@ if (process.argv[2] !== 'lint') {
   await buildGo();
   await buildWeb();
   await browser();
+  console.log('The cluster');
+  await clusterTests(count);
 }
-console.log(`\n${Math.round((Date.now() - began) / 1000)} s`);
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+report();
 process.exit(total.failed > 0 ? 1 : 0);

@@ -1,4 +1,5 @@
-// Command gateway runs the Sandgate API gateway. See --help for its settings.
+// Command gateway runs the Sandgate API gateway. See --help for its settings. With the words keys,
+// accounts or audit it is the operator's command line instead: see "gateway keys --help".
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sandgate/sandgate/gateway"
+	"github.com/sandgate/sandgate/gateway/admin"
 	"github.com/sandgate/sandgate/gateway/config"
 )
 
@@ -20,6 +22,11 @@ func main() {
 }
 
 func run(args []string, lookup func(string) (string, bool), out, errs *os.File) int {
+	if admin.Is(args) {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return admin.Run(ctx, "gateway", args, lookup, out, errs)
+	}
 	settings, err := config.Load(args, lookup)
 	if errors.Is(err, pflag.ErrHelp) {
 		return 0

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sandgate/sandgate/gateway"
+	"github.com/sandgate/sandgate/gateway/admin"
 	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/config"
 	"github.com/sandgate/sandgate/judge0"
@@ -40,6 +41,11 @@ func main() {
 
 // run gives the exit code: 0 after a signal, 1 if something failed, 2 for wrong settings.
 func run(args []string, lookup func(string) (string, bool), out, errs *os.File) int {
+	if admin.Is(args) {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return admin.Run(ctx, "sandgate", args, lookup, out, errs)
+	}
 	s, err := loadSettings(args, lookup)
 	if errors.Is(err, pflag.ErrHelp) {
 		return 0
@@ -164,7 +170,7 @@ func (s settings) serve(ctx context.Context, out, errs *os.File) (err error) {
 
 	var web *webClient
 	if s.webServer != "" {
-		key, err := g.EnsureKey(ctx, "web client", "web", auth.Submit, auth.Read, auth.Delete)
+		key, err := g.EnsureKey(ctx, "web client", "web", auth.Submit, auth.Read, auth.Delete, auth.Act)
 		if err != nil {
 			return stopped(ctx, err)
 		}

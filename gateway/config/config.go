@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/sandgate/sandgate/gateway/clientip"
 )
 
 // Config are the gateway's settings.
@@ -27,10 +30,19 @@ type Config struct {
 
 	BootstrapKey string // an API key with all rights; empty: one is made at the first start
 
+	JWTIssuer      string   // an OpenID Connect issuer whose users may call; empty: none
+	JWTAudiences   []string // one of which aud must hold; empty: not looked at
+	JWTParties     []string // one of which azp must be; empty: not looked at
+	JWTKeysURL     string   // of the issuer's JWKS; empty: by discovery
+	FailedAttempts int      // failed authentications of an address in a minute; 0: no bound
+
 	EngineURL     string        // of the Judge0 pool
 	EngineToken   string        // its AUTHN_TOKEN
 	EngineTimeout time.Duration // of one call to the pool
 	CallbackURL   string        // the base URL under which the pool reaches this gateway; empty: by Host and Port
+
+	TrustedProxies []netip.Prefix // peers whose ClientIPHeader is believed
+	ClientIPHeader string
 
 	QueueLimit            int           // submissions that may wait for the pool
 	MaxBodyBytes          int64         // of a request
@@ -66,6 +78,25 @@ var settings = []setting{
 		}
 		return nil
 	}},
+	{"jwt_issuer", "", "URL of the OpenID Connect issuer whose JWTs are taken, as their claim iss has it", false, func(c *Config, v string) error {
+		c.JWTIssuer = v
+		if v == "" {
+			return nil
+		}
+		return address(v)
+	}},
+	{"jwt_audience", "", "what the claim aud of a JWT must hold; several with commas between", false, func(c *Config, v string) error { c.JWTAudiences = list(v); return nil }},
+	{"jwt_authorized_parties", "", "what the claim azp of a JWT must be; several with commas between", false, func(c *Config, v string) error { c.JWTParties = list(v); return nil }},
+	{"jwt_jwks_url", "", "URL of the issuer's keys; empty: by OpenID Connect discovery", false, func(c *Config, v string) error {
+		c.JWTKeysURL = v
+		if v == "" {
+			return nil
+		}
+		return address(v)
+	}},
+	{"failed_attempts", "30", "failed authentications of an address in a minute, beyond which they are answered 429; 0: no bound", false, func(c *Config, v string) error {
+		return whole(&c.FailedAttempts, v, 0, 1_000_000)
+	}},
 	{"engine_url", "http://127.0.0.1:2358", "URL of the Judge0 pool", false, func(c *Config, v string) error { c.EngineURL = v; return address(v) }},
 	{"engine_token", "", "AUTHN_TOKEN of the Judge0 pool", true, func(c *Config, v string) error { c.EngineToken = v; return nil }},
 	{"engine_timeout", "30s", "longest that a call to the pool may take", false, func(c *Config, v string) error { return span(&c.EngineTimeout, v) }},
@@ -75,6 +106,14 @@ var settings = []setting{
 			return nil
 		}
 		return address(v)
+	}},
+	{"trusted_proxies", "", "networks and addresses of proxies whose word on the client's address counts, with commas between", false, func(c *Config, v string) (err error) {
+		c.TrustedProxies, err = clientip.ParsePrefixes(v)
+		return err
+	}},
+	{"client_ip_header", clientip.Forwarded, "header in which trusted proxies tell the client's address: " + strings.Join(clientip.Headers(), ", "), false, func(c *Config, v string) error {
+		c.ClientIPHeader = v
+		return among(v, clientip.Headers()...)
 	}},
 	{"queue_limit", "10000", "submissions that may wait for the pool", false, func(c *Config, v string) error { return whole(&c.QueueLimit, v, 1, 10_000_000) }},
 	{"max_body_bytes", "16777216", "largest request body", false, func(c *Config, v string) error {
@@ -161,7 +200,19 @@ func Load(args []string, lookup func(string) (string, bool)) (Config, error) {
 			faults = append(faults, fmt.Errorf("%s: %w", s.key, err))
 		}
 	}
-	return c, errors.Join(faults...)
+	return c, errors.Join(append(faults, c.together()...)...)
+}
+
+// together tells what is wrong with settings that depend on each other.
+func (c Config) together() (faults []error) {
+	restricted := len(c.JWTAudiences)+len(c.JWTParties) > 0
+	switch {
+	case c.JWTIssuer != "" && !restricted:
+		faults = append(faults, errors.New("jwt_issuer: it needs jwt_audience or jwt_authorized_parties, or tokens that the issuer made for others would be taken"))
+	case c.JWTIssuer == "" && (restricted || c.JWTKeysURL != ""):
+		faults = append(faults, errors.New("jwt_audience, jwt_authorized_parties and jwt_jwks_url need jwt_issuer"))
+	}
+	return faults
 }
 
 func readFile(v *viper.Viper, path string) []error {
@@ -208,6 +259,15 @@ func truth(to *bool, text string) error {
 	}
 	*to = b
 	return nil
+}
+
+// list reads words with commas or spaces between.
+func list(text string) []string {
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	if len(words) == 0 {
+		return nil
+	}
+	return words
 }
 
 func filled(text string) error {

@@ -68,3 +68,20 @@ func TestHelp(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestJWTSettingsGoTogether(t *testing.T) {
+	t.Parallel()
+	for want, values := range map[string]map[string]string{
+		"needs jwt_audience":   {"SANDGATE_JWT_ISSUER": "https://id.example"},
+		"need jwt_issuer":      {"SANDGATE_JWT_AUDIENCE": "a"},
+		"no http or https URL": {"SANDGATE_JWT_ISSUER": "id.example", "SANDGATE_JWT_AUDIENCE": "a"},
+	} {
+		if _, err := Load(nil, env(values)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got %v", values, err)
+		}
+	}
+	c, err := Load(nil, env(map[string]string{"SANDGATE_JWT_ISSUER": "https://id.example", "SANDGATE_JWT_AUTHORIZED_PARTIES": "https://a.example, https://b.example"}))
+	if err != nil || !reflect.DeepEqual(c.JWTParties, []string{"https://a.example", "https://b.example"}) || c.JWTAudiences != nil {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}

@@ -15,11 +15,15 @@ import (
 const CallbackPath = "/internal/callbacks"
 
 // callbackURL is the address that the engine calls. Its query asks our engine for all fields, and
-// for news of the start unless a client waits for the result anyway. Stock Judge0 ignores both.
+// for news of the start unless a client waits for the result anyway; of a batch, of runs only that take
+// long enough for somebody to ask. Stock Judge0 ignores all of this.
 func (d *Dispatcher) callbackURL(sub *submission.Submission) string {
 	url := d.CallbackBase + CallbackPath + "/" + sub.Token + "/" + d.mac(sub.Token) + "?judge0_fields=*"
 	if !sub.Wait {
 		url += "&judge0_events=started"
+	}
+	if sub.Batch {
+		url += "&judge0_started_after=100"
 	}
 	return url
 }

@@ -33,10 +33,18 @@ type Store interface {
 	Forwarded(ctx context.Context, engineTokens map[string]string) error
 	// Begin notes that a submission is Processing; false if that was known, or it has ended.
 	Begin(ctx context.Context, sub *submission.Submission) (bool, error)
-	// Finish stores a result durably; false if there is one already.
+	// Finish stores a result durably; false if there is one already. What the client is owed, a call of its
+	// callback_url, is stored in the same write.
 	Finish(ctx context.Context, sub *submission.Submission) (bool, error)
-	// Unfinished lists what has not ended, in the order of intake, after the given number.
-	Unfinished(ctx context.Context, after int64, limit int) ([]submission.Pending, error)
+	// Unfinished lists what a gateway carries and has not ended, in the order (Seq, Token), after the given one.
+	Unfinished(ctx context.Context, owner string, after submission.Pending, limit int) ([]submission.Pending, error)
+	// Alive says that a gateway is alive until then.
+	Alive(ctx context.Context, gateway string, until time.Time) error
+	// Adopt makes gateway the owner of submissions that have not ended and whose owner is not alive any
+	// more, or unknown, and lists them in the order (Seq, Token). Each goes to one gateway only.
+	Adopt(ctx context.Context, gateway string, now time.Time, limit int) ([]submission.Pending, error)
+	// Leave says that a gateway is gone: its work may be adopted at once.
+	Leave(ctx context.Context, gateway string) error
 }
 
 // Publisher announces new states.
@@ -53,6 +61,7 @@ type Observer interface {
 // Options are the parts and bounds of a Dispatcher. Zero durations and numbers get defaults.
 type Options struct {
 	Store        Store
+	Instance     string // the name of this gateway among those of the store: the Owner of its submissions
 	Engine       submission.Engine
 	Catalogue    submission.Catalogue
 	Bus          Publisher

@@ -27,15 +27,15 @@ const (
 func (d *Dispatcher) takeUp(ctx context.Context) error {
 	start := d.stop == nil
 	suspects, found := map[string]bool{}, 0
-	for after := int64(0); ; {
-		page, err := d.Store.Unfinished(ctx, after, pageSize)
+	for after := (submission.Pending{}); ; {
+		page, err := d.Store.Unfinished(ctx, d.Instance, after, pageSize)
 		if err != nil {
 			return fmt.Errorf("read unfinished submissions: %w", err)
 		}
 		now := d.Now()
 		d.mu.Lock()
 		for _, p := range page {
-			after = p.Seq
+			after = p
 			if d.entries[p.Token] != nil {
 				continue
 			}

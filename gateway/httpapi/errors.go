@@ -26,7 +26,9 @@ var kinds = map[submission.Code]struct {
 	submission.Unauthenticated: {http.StatusUnauthorized, "unauthenticated"},
 	submission.Forbidden:       {http.StatusForbidden, "forbidden"},
 	submission.NotFound:        {http.StatusNotFound, "not-found"},
+	submission.Conflict:        {http.StatusConflict, "conflict"},
 	submission.TooLarge:        {http.StatusRequestEntityTooLarge, "too-large"},
+	submission.TooMany:         {http.StatusTooManyRequests, "too-many-requests"},
 	submission.QueueFull:       {http.StatusServiceUnavailable, "queue-full"},
 	submission.Unavailable:     {http.StatusServiceUnavailable, "unavailable"},
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/submission"
 )
 
@@ -88,7 +87,7 @@ func allowOrigins(c *gin.Context) {
 	c.Header("Access-Control-Allow-Origin", "*")
 	c.Header("Access-Control-Expose-Headers", requestIDHeader+", Retry-After")
 	if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
-		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
+		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
 		c.Header("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Auth-Token, X-Auth-User, X-RapidAPI-Key, X-RapidAPI-Host, X-Request-Id, Last-Event-ID")
 		c.Header("Access-Control-Max-Age", "86400")
 		c.AbortWithStatus(http.StatusNoContent)
@@ -111,31 +110,6 @@ func bound(most int64) gin.HandlerFunc {
 
 func errTooLarge(most int64) error {
 	return submission.Errorf(submission.TooLarge, "the body is larger than %d bytes", most)
-}
-
-// door lets in who may.
-type door struct{ keys Authenticator }
-
-// needs lets in requests of an account with scope; "" stands for any account.
-func (d *door) needs(scope auth.Scope) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		account, err := d.keys.Authenticate(c.Request)
-		if err == nil && scope != "" && !account.May(scope) {
-			err = submission.Errorf(submission.Forbidden, "the key lacks the scope %q", scope)
-		}
-		if err != nil {
-			_ = c.Error(err)
-			c.Abort()
-			return
-		}
-		c.Request = c.Request.WithContext(auth.WithAccount(c.Request.Context(), account))
-	}
-}
-
-// account is who passed the door.
-func account(c *gin.Context) string {
-	account, _ := auth.AccountOf(c.Request.Context())
-	return account.ID
 }
 
 // unhurried lifts the server's deadlines for a request whose answer may take long. A read deadline

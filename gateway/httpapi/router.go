@@ -10,6 +10,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -34,6 +35,8 @@ type Submissions interface {
 // Authenticator tells who makes a request.
 type Authenticator interface {
 	Authenticate(r *http.Request) (auth.Account, error)
+	// Authorize gives the account with a scope that it lacks, if the request carries more that gives it.
+	Authorize(r *http.Request, account auth.Account, scope auth.Scope) (auth.Account, error)
 }
 
 // Pool gives the engine's read-only pages.
@@ -59,6 +62,8 @@ type Recorder interface {
 type Options struct {
 	Submissions Submissions
 	Keys        Authenticator
+	Directory   Directory
+	Address     func(*http.Request) netip.Addr // of the client
 	Catalogue   submission.Catalogue
 	Pool        Pool
 	Callbacks   Callbacks
@@ -71,13 +76,29 @@ type Options struct {
 	MaxBody     int64 // bytes
 }
 
-// New makes the handler of all routes.
-func New(o Options) http.Handler {
+func newEngine() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.RedirectTrailingSlash = false
 	r.RedirectFixedPath = false
 	r.HandleMethodNotAllowed = false
+	// An account's id may hold a slash, which is escaped in a path.
+	r.UseRawPath = true
+	return r
+}
+
+// Administration makes a handler of the routes of keys, accounts and the audit log alone. Whoever can
+// call it is by: it is for programs that work on the store themselves.
+func Administration(directory Directory, by auth.Account) http.Handler {
+	r := newEngine()
+	r.Use(answerErrors(slog.New(slog.DiscardHandler)))
+	administer(r, &door{always(by)}, directory, func(*http.Request) netip.Addr { return netip.Addr{} })
+	return r
+}
+
+// New makes the handler of all routes.
+func New(o Options) http.Handler {
+	r := newEngine()
 
 	door := &door{o.Keys}
 	read, submit, remove, admin := door.needs(auth.Read), door.needs(auth.Submit), door.needs(auth.Delete), door.needs(auth.Admin)
@@ -114,7 +135,7 @@ func New(o Options) http.Handler {
 	both("GET", "/statistics", known, pool.statistics)
 	both("GET", "/workers", known, pool.open("/workers"))
 	both("POST", "/authenticate", known, nothing)
-	both("POST", "/authorize", admin, nothing)
+	both("POST", "/authorize", remove, nothing)
 
 	r.GET("/api/v1/languages", v1.languages)
 	r.POST("/api/v1/run", submit, v1.run)
@@ -123,6 +144,9 @@ func New(o Options) http.Handler {
 	r.GET("/api/v1/events", read, push.account)
 	r.GET("/socket.io/", push.socket)
 	r.POST("/socket.io/", push.socket)
+
+	r.GET("/api/v1/me", known, me)
+	administer(r, door, o.Directory, o.Address)
 
 	r.PUT(dispatch.CallbackPath+"/:token/:mac", ops.callback)
 	r.GET("/healthz", nothing)
@@ -137,6 +161,28 @@ func New(o Options) http.Handler {
 		_ = c.Error(submission.Errorf(submission.NotFound, "there is nothing at this address"))
 	})
 	return r
+}
+
+// administer adds the routes of keys, accounts and the audit log.
+func administer(r gin.IRoutes, door *door, directory Directory, address func(*http.Request) netip.Addr) {
+	mine := &keys{directory: directory, address: address, owner: func(c *gin.Context) (string, string) { return account(c), c.Param("id") }}
+	theirs := &keys{directory: directory, address: address, owner: func(c *gin.Context) (string, string) { return c.Param("id"), c.Param("key") }}
+	accounts := &accounts{directory: directory, address: address}
+	admin := door.needs(auth.Admin)
+	routes := func(all, one string, may gin.HandlerFunc, k *keys) {
+		r.GET(all, may, k.list)
+		r.POST(all, may, k.create)
+		r.PATCH(one, may, k.change)
+		r.DELETE(one, may, k.revoke)
+		r.POST(one+"/rotate", may, k.rotate)
+	}
+	routes("/api/v1/keys", "/api/v1/keys/:id", door.managesKeys, mine)
+	routes("/api/v1/accounts/:id/keys", "/api/v1/accounts/:id/keys/:key", admin, theirs)
+	r.GET("/api/v1/accounts", admin, accounts.list)
+	r.GET("/api/v1/accounts/:id", admin, accounts.get)
+	r.PUT("/api/v1/accounts/:id", admin, accounts.set)
+	r.DELETE("/api/v1/accounts/:id", admin, accounts.remove)
+	r.GET("/api/v1/audit", admin, accounts.audit)
 }
 
 // nothing answers 200 with an empty body.

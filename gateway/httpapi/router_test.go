@@ -43,7 +43,7 @@ func router(t *testing.T) (*gin.Engine, *auth.Keys) {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	keys := auth.NewKeys(store, time.Now)
-	return New(Options{Keys: keys, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20}).(*gin.Engine), keys
+	return New(Options{Keys: keys, Directory: keys, Address: keys.Address, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20}).(*gin.Engine), keys
 }
 
 func TestEveryRouteRefusesTheUnauthenticated(t *testing.T) {
@@ -53,13 +53,16 @@ func TestEveryRouteRefusesTheUnauthenticated(t *testing.T) {
 		t.Fatal(err)
 	}
 	attempts := map[string]func(*http.Request){
-		"nothing":   func(*http.Request) {},
-		"header":    func(r *http.Request) { r.Header.Set("X-Auth-Token", "bad") },
-		"bearer":    func(r *http.Request) { r.Header.Set("Authorization", "Bearer bad") },
-		"basic":     func(r *http.Request) { r.Header.Set("Authorization", "Basic a-key-that-is-good") },
-		"rapidapi":  func(r *http.Request) { r.Header.Set("X-RapidAPI-Key", "bad") },
-		"query":     func(r *http.Request) { r.URL.RawQuery = "X-Auth-Token=bad" },
-		"key twice": func(r *http.Request) { r.URL.RawQuery = "X-Auth-Token=bad&X-Auth-Token=a-key-that-is-good" },
+		"nothing":           func(*http.Request) {},
+		"header":            func(r *http.Request) { r.Header.Set("X-Auth-Token", "bad") },
+		"bearer":            func(r *http.Request) { r.Header.Set("Authorization", "Bearer bad") },
+		"basic":             func(r *http.Request) { r.Header.Set("Authorization", "Basic a-key-that-is-good") },
+		"rapidapi":          func(r *http.Request) { r.Header.Set("X-RapidAPI-Key", "bad") },
+		"query":             func(r *http.Request) { r.URL.RawQuery = "X-Auth-Token=bad" },
+		"key twice":         func(r *http.Request) { r.URL.RawQuery = "X-Auth-Token=bad&X-Auth-Token=a-key-that-is-good" },
+		"no JWT":            func(r *http.Request) { r.Header.Set("Authorization", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.") },
+		"a user":            func(r *http.Request) { r.Header.Set(auth.UserHeader, "alice") },
+		"X-Auth-User alone": func(r *http.Request) { r.Header.Set("X-Auth-User", "a-key-that-is-good") },
 	}
 	guarded := 0
 	for _, route := range r.Routes() {
@@ -68,7 +71,7 @@ func TestEveryRouteRefusesTheUnauthenticated(t *testing.T) {
 		}
 		guarded++
 		for name, attempt := range attempts {
-			path := strings.NewReplacer(":token", "d85cd024-1548-4165-96c7-7bc88673f194", ":id", "71").Replace(route.Path)
+			path := strings.NewReplacer(":token", "d85cd024-1548-4165-96c7-7bc88673f194", ":id", "71", ":key", "k").Replace(route.Path)
 			request := httptest.NewRequest(route.Method, path, nil)
 			attempt(request)
 			answer := httptest.NewRecorder()
@@ -97,6 +100,7 @@ func TestEveryFormOfAKeyIsTaken(t *testing.T) {
 		"bearer":   func(r *http.Request) { r.Header.Set("Authorization", "bearer a-key-that-is-good") },
 		"rapidapi": func(r *http.Request) { r.Header.Set("X-RapidAPI-Key", "a-key-that-is-good") },
 		"query":    func(r *http.Request) { r.URL.RawQuery = "x-auth-token=a-key-that-is-good" },
+		"queried":  func(r *http.Request) { r.URL.RawQuery = "X-Auth-Token=a-key-that-is-good&x=1" },
 	} {
 		request := httptest.NewRequest("POST", "/authorize", nil)
 		attempt(request)
@@ -160,6 +164,10 @@ func (anything) Authenticate(*http.Request) (auth.Account, error) {
 	return auth.Account{ID: "a", Scopes: auth.AllScopes()}, nil
 }
 
+func (anything) Authorize(_ *http.Request, account auth.Account, _ auth.Scope) (auth.Account, error) {
+	return account, nil
+}
+
 func (anything) Pool() (submission.Pool, error) {
 	return submission.Pool{Config: api.DefaultConfig(), Languages: api.NewLanguages([]api.Language{{ID: 71, Name: "Python (3.11.2)", RunCmd: "python3"}})}, nil
 }
@@ -211,8 +219,14 @@ func (anything) Page(context.Context, string, string) (engine.Page, error) {
 
 func FuzzRequest(f *testing.F) {
 	var a anything
+	store, err := sqlite.Open(filepath.Join(f.TempDir(), "gateway.db"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = store.Close() })
+	keys := auth.NewKeys(store, time.Now)
 	handler := New(Options{
-		Submissions: a, Keys: a, Catalogue: a, Pool: a, Callbacks: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
+		Submissions: a, Keys: a, Directory: keys, Address: keys.Address, Catalogue: a, Pool: a, Callbacks: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
 		Ready: func(context.Context) error { return nil },
 	})
 	const good = `{"source_code":"print(1)","language_id":71}`
@@ -224,6 +238,11 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/submissions", "page=-99999999999999999999&per_page=1e9", "", []byte{})
 	f.Add("GET", "/submissions/batch", "tokens=a,,%00,%FF&fields=token,*", "", []byte{})
 	f.Add("GET", "/submissions/\xff\x00", "base64_encoded=false", "", []byte{})
+	f.Add("POST", "/api/v1/keys", "", "application/json", []byte(`{"name":"x","scopes":["read",7],"expiresAt":"2030-01-01T00:00:00Z"}`))
+	f.Add("PATCH", "/api/v1/keys/x", "", "", []byte(`{"name":null,"expiresAt":7}`))
+	f.Add("POST", "/api/v1/accounts/a/keys/x/rotate", "", "", []byte(`{"overlapSeconds":9223372036854775807}`))
+	f.Add("PUT", "/api/v1/accounts/a\x00", "", "", []byte(`{"retentionSeconds":-9223372036854775808,"limits":{"rate":1e308},"policy":[}`))
+	f.Add("GET", "/api/v1/audit", "cursor=%00&limit=1e9", "", []byte{})
 	f.Add("PUT", "/internal/callbacks/a/a", "", "", []byte("{"))
 	f.Fuzz(func(t *testing.T, method, path, query, kind string, body []byte) {
 		if strings.HasSuffix(path, "/events") {

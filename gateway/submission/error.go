@@ -19,7 +19,9 @@ const (
 	Unauthenticated      // no key, or one that is not valid
 	Forbidden            // the key lacks the scope
 	NotFound             // no such thing, or another account's
+	Conflict             // it can't be done in the state that things are in
 	TooLarge             // the body exceeds its bound
+	TooMany              // too many requests or failed attempts; RetryAfter says when there may be more
 	QueueFull            // too many submissions wait for the pool
 	Unavailable          // something that is needed can't be reached
 )
@@ -30,7 +32,7 @@ type Error struct {
 	Code       Code
 	Message    string
 	Fields     api.Errors    // for Invalid: messages by attribute
-	RetryAfter time.Duration // for QueueFull and Unavailable: when to try again; 0: unknown
+	RetryAfter time.Duration // for TooMany, QueueFull and Unavailable: when to try again; 0: unknown
 	Err        error
 }
 

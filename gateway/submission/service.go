@@ -93,6 +93,7 @@ func (s *Service) CreateMany(ctx context.Context, account string, requests []Req
 		var fault *Error
 		switch {
 		case err == nil:
+			sub.Batch = len(requests) > 1
 			created[i].Submission = sub
 			valid = append(valid, sub)
 		case errors.As(err, &fault) && fault.Code == Invalid:

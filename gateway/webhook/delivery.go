@@ -39,11 +39,14 @@ type Due struct {
 
 // Store keeps deliveries.
 type Store interface {
-	// TakeDue gives up to limit pending deliveries that are due, the oldest first, and moves each to
-	// until by compare-and-set: nobody else takes it before.
+	// TakeDue gives up to limit pending deliveries that are due, the longest due first, and moves each to
+	// until by compare-and-set: nobody else takes it before. Their submissions come without programs.
 	TakeDue(ctx context.Context, now, until time.Time, limit int) ([]Due, error)
 	// Note stores how an attempt went: State, Attempts, DueAt, LastStatus, LastError, UpdatedAt.
 	Note(ctx context.Context, delivery Delivery) error
+	// Redeliver makes a delivery that has ended pending again, with no attempts, due now, and gives it; one
+	// that is pending stays as it is. ErrNotFound where the account has no such delivery.
+	Redeliver(ctx context.Context, account, token string, now time.Time) (Delivery, error)
 	// Deliveries lists those of an account, newest submission first; state "" for all. The cursor is as
 	// that of a history.
 	Deliveries(ctx context.Context, account string, state DeliveryState, cursor string, limit int) (page []Delivery, next string, err error)

@@ -361,7 +361,7 @@ while True: os.mkdir('d'); os.chdir('d')" || for i in {1..300}; do mkdir d && cd
 					t.Errorf("got %+v", out)
 				}
 				began := time.Now()
-				if err := box.env.Destroy(); err != nil {
+				if err := box.first.destroy(); err != nil {
 					t.Error(err)
 				}
 				if took := time.Since(began); took > 20*time.Second {
@@ -761,7 +761,7 @@ func TestMountsBelowAFolderAreReadOnly(t *testing.T) {
 		t.Skip("needs the right to mount:", err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(inner, syscall.MNT_DETACH) })
-	s, err := New(Options{Init: shared.builder.ExecFile, Folders: []Folder{{Host: folder, Box: "/opt/tool"}}})
+	s, err := New(Options{Init: shared.init, Folders: []Folder{{Host: folder, Box: "/opt/tool"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -785,7 +785,7 @@ func TestGroupsOfTheWorkerStayOutside(t *testing.T) {
 		t.Skip("needs the right to set groups:", err)
 	}
 	defer func() { _ = syscall.Setgroups(before) }()
-	s, err := New(Options{Init: shared.builder.ExecFile})
+	s, err := New(Options{Init: shared.init})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -800,7 +800,7 @@ func TestGroupsOfTheWorkerStayOutside(t *testing.T) {
 }
 
 func TestNothingIsLeftOnTheHost(t *testing.T) {
-	s, err := New(Options{Init: shared.builder.ExecFile, Ready: 1})
+	s, err := New(Options{Init: shared.init, Ready: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

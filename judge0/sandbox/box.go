@@ -12,11 +12,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/criyle/go-sandbox/container"
-	"github.com/criyle/go-sandbox/pkg/memfd"
-	"github.com/criyle/go-sandbox/pkg/rlimit"
-	"github.com/criyle/go-sandbox/runner"
 	"golang.org/x/sys/unix"
+
+	"github.com/sandgate/sandgate/judge0/sandbox/wire"
 )
 
 // Limits bound one run. What is zero is not limited, other than Wall, which must be set.
@@ -73,8 +71,9 @@ const killGrace = 5 * time.Second
 // for concurrent use.
 type Box struct {
 	sandbox *Sandbox
-	env     container.Environment
+	first   *first
 	group   cgroup // nil where there are none
+	runs    int64
 	broken  bool
 }
 
@@ -84,30 +83,16 @@ func (b *Box) Write(name, text string, mode os.FileMode) error {
 	if !strings.HasPrefix(name, "/") {
 		name = Home + "/" + name
 	}
-	// A process that is started meanwhile holds the open file too for a moment, and what is open for
-	// writing can't be executed ("text file busy").
-	if mode&0o111 != 0 {
-		b.sandbox.starting.Lock()
-		defer b.sandbox.starting.Unlock()
-	}
-	opened, err := b.env.Open([]container.OpenCmd{{Path: name, Flag: os.O_WRONLY | os.O_CREATE | os.O_TRUNC, Perm: mode, MkdirAll: true}})
+	file, err := sealed("file", strings.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("write %s into the box: %w", name, err)
 	}
-	if opened[0].Err != nil {
-		return fmt.Errorf("write %s into the box: %w", name, opened[0].Err)
-	}
-	f := opened[0].File
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Close()); err != nil {
+	defer file.Close()
+	if err := b.first.write(name, mode, file); err != nil {
 		return fmt.Errorf("write %s into the box: %w", name, err)
 	}
 	return nil
 }
-
-// anyProgram is there in every box: the library looks for the first argument even where it is given
-// an open file to execute.
-const anyProgram = "/bin/sh"
 
 // Unzip unpacks an archive into Home, inside the box and within limits: no more than size bytes,
 // no links, nothing outside the folder. Files that are there stay. ErrBadArchive tells that the
@@ -140,91 +125,90 @@ func (b *Box) Run(ctx context.Context, c Command) (Outcome, error) {
 }
 
 func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
-	stdin, err := memfd.DupToMemfd("stdin", strings.NewReader(c.Stdin))
+	stdin, err := sealed("stdin", strings.NewReader(c.Stdin))
 	if err != nil {
 		return out, err
 	}
 	defer stdin.Close()
-	stdout, err := memfd.New("stdout")
+	stdout, err := newMemory("stdout")
 	if err != nil {
 		return out, err
 	}
 	defer stdout.Close()
 	stderr := stdout
 	if !c.MergeStderr {
-		if stderr, err = memfd.New("stderr"); err != nil {
+		if stderr, err = newMemory("stderr"); err != nil {
 			return out, err
 		}
 		defer stderr.Close()
 	}
 	group := b.group
-	param := container.ExecveParam{
-		Args: c.Args, Env: c.Env, Seccomp: b.sandbox.filter, RLimits: resourceLimits(c.Limits, group != nil),
-		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd()},
-	}
-	started := make(chan struct{})
-	// Without a control group the processes are looked at.
-	looker := &meter{}
-	param.SyncFunc = func(pid int) error { defer close(started); return looker.started(pid) }
+	b.runs++
+	program := wire.Program{Number: b.runs, Args: c.Args, Env: c.Env, Limits: resourceLimits(c.Limits, group != nil)}
+	files := []int{int(stdin.Fd()), int(stdout.Fd()), int(stderr.Fd())}
+	var looker *meter // without a control group the processes are looked at
 	var report *os.File
-	if group != nil {
-		looker = nil
+	switch {
+	case c.own:
+		program.Args = append([]string{"sandbox-init"}, c.Args...)
+		program.Own = true
+	case group == nil:
+		if report, err = newMemory("report"); err != nil {
+			return out, err
+		}
+		defer report.Close()
+		files = append(files, int(report.Fd()))
+		program.Args = append([]string{"sandbox-init", "launch", "3"}, c.Args...)
+		program.Extra, program.Own = 1, true
+	}
+	if program.Own {
+		files = append(files, int(b.sandbox.program.Fd()))
+	}
+	if group == nil {
+		looker = newMeter(b.first.pid)
+	} else {
 		if err := group.begin(c.Limits); err != nil {
 			return out, err
 		}
 		if handle := group.attach(); handle != nil {
-			param.CgroupFD, param.SyncAfterExec = handle.Fd(), true
+			program.Group = true
+			files = append(files, int(handle.Fd()))
 		} else {
-			param.SyncFunc = func(pid int) error { defer close(started); return group.started(pid) }
+			program.Offer = true
 		}
-	}
-	switch {
-	case c.own:
-		param.ExecFile = b.sandbox.program.Fd()
-		param.Args = append([]string{anyProgram}, c.Args...)
-	case group == nil:
-		if report, err = memfd.New("report"); err != nil {
-			return out, err
-		}
-		defer report.Close()
-		param.ExecFile = b.sandbox.program.Fd()
-		param.Files = append(param.Files, report.Fd())
-		param.Args = append([]string{anyProgram, "launch", "3"}, c.Args...)
 	}
 
 	verdict, done := make(chan cause, 1), make(chan struct{})
-	runCtx, kill := context.WithCancel(ctx)
-	defer kill()
 	go func() {
-		why := watch(runCtx, c.Limits, group, looker, started, done)
-		kill()
+		why := watch(ctx, c.Limits, group, looker, done)
+		if why != endedAlone || ctx.Err() != nil {
+			_ = b.first.kill(program.Number) // where it fails, the box is gone already
+		}
 		verdict <- why
 		b.tearDown(done)
 	}()
-	result := b.env.Execve(runCtx, param)
+	result, err := b.first.run(&program, files...)
 	close(done)
 	why := <-verdict
 	if ctx.Err() != nil {
 		return out, fmt.Errorf("run a program: %w", ctx.Err())
 	}
-	if result.Status == runner.StatusRunnerError {
-		return out, fmt.Errorf("run a program: %s", result.Error)
+	if errors.Is(err, unix.E2BIG) { // as a shell would have it
+		return Outcome{ExitCode: 126, Stderr: c.Args[0] + ": Argument list too long\n"}, nil
 	}
-	// The answer comes before the rest of the group is reaped; a ping is answered after.
-	if err := b.env.Ping(); err != nil {
-		return out, fmt.Errorf("end a program: %w", err)
+	if err != nil {
+		return out, fmt.Errorf("run a program: %w", err)
 	}
 
-	out.Wall = result.RunningTime
-	if result.Status == runner.StatusNormal || result.Status == runner.StatusNonzeroExitStatus {
-		out.ExitCode = result.ExitStatus
+	out.Wall, out.CPU, out.Memory = result.Wall, result.CPU, result.Memory
+	if result.Status.Signaled() {
+		out.Signal = int(result.Status.Signal())
 	} else {
-		out.Signal = result.ExitStatus
+		out.ExitCode = result.Status.ExitStatus()
 	}
-	out.CPU, out.Memory = result.Time, int64(result.Memory)
 	switch {
 	case group != nil:
-		err = out.readGroup(group)
+		err = out.readGroup(group, result.Self)
 	case report != nil:
 		err = out.readReport(report)
 	}
@@ -258,14 +242,7 @@ const (
 
 // watch waits until a run ends (done) or exceeds its time. It looks no more often than a program on
 // all cores could exceed its CPU limit, so a short run costs no wake-up.
-func watch(ctx context.Context, limits Limits, group cgroup, looker *meter, started, done <-chan struct{}) cause {
-	select {
-	case <-started:
-	case <-done:
-		return endedAlone
-	case <-ctx.Done():
-		return endedAlone
-	}
+func watch(ctx context.Context, limits Limits, group cgroup, looker *meter, done <-chan struct{}) cause {
 	const soonest = 5 * time.Millisecond
 	cores := time.Duration(runtime.NumCPU())
 	wall := time.NewTimer(limits.Wall)
@@ -318,14 +295,18 @@ func (b *Box) tearDown(done <-chan struct{}) {
 	select {
 	case <-done:
 	case <-grace.C:
-		_ = b.env.Destroy()
+		_ = b.first.destroy()
 	}
 }
 
-func (o *Outcome) readGroup(group cgroup) error {
+// readGroup takes what the group counted; first is what the first process of the box used meanwhile.
+func (o *Outcome) readGroup(group cgroup, first time.Duration) error {
 	var err error
 	if o.CPU, err = group.cpu(); err != nil {
 		return fmt.Errorf("read the CPU time: %w", err)
+	}
+	if group.attach() == nil { // the first process is in the group
+		o.CPU = max(o.CPU-first, 0)
 	}
 	if peak, err := group.memoryPeak(); err == nil {
 		o.Memory = peak
@@ -385,15 +366,15 @@ func readOutput(f *os.File, limit int64) (string, error) {
 }
 
 // resourceLimits are the limits of each process. With a control group they only back it up.
-func resourceLimits(l Limits, grouped bool) []rlimit.RLimit {
+func resourceLimits(l Limits, grouped bool) []wire.ResourceLimit {
 	// A core dump of 1 byte is none at all. A limit of 0 is none on disk, but where the host hands
 	// core dumps to a program, it is started nevertheless, as root and outside the box.
-	limits := []rlimit.RLimit{clamp(unix.RLIMIT_CORE, 1), clamp(unix.RLIMIT_NOFILE, openFiles)}
+	limits := []wire.ResourceLimit{clamp(unix.RLIMIT_CORE, 1), clamp(unix.RLIMIT_NOFILE, openFiles)}
 	switch whole := func(d time.Duration) uint64 { return uint64((d + time.Second - 1) / time.Second) }; {
 	case l.EachCPU > 0:
 		// The soft limit gives a signal that tells why; a process that ignores it is killed.
 		limit := clamp(unix.RLIMIT_CPU, whole(l.EachCPU)+1)
-		limit.Rlim.Cur = whole(l.EachCPU)
+		limit.Cur = whole(l.EachCPU)
 		limits = append(limits, limit)
 	case l.CPU > 0:
 		limits = append(limits, clamp(unix.RLIMIT_CPU, whole(l.CPU+l.CPUExtra)+1))
@@ -426,12 +407,12 @@ const reserved = 2 << 30
 const launcherThreads = 8
 
 // clamp keeps a limit within our own, which nobody may exceed.
-func clamp(resource int, value uint64) rlimit.RLimit {
+func clamp(resource int, value uint64) wire.ResourceLimit {
 	var own syscall.Rlimit
 	if err := syscall.Getrlimit(resource, &own); err == nil {
 		value = min(value, own.Max)
 	}
-	return rlimit.RLimit{Res: resource, Rlim: syscall.Rlimit{Cur: value, Max: value}}
+	return wire.ResourceLimit{Resource: resource, Rlimit: syscall.Rlimit{Cur: value, Max: value}}
 }
 
 // Close destroys the box, in the background.
@@ -444,8 +425,10 @@ func (b *Box) Close() {
 }
 
 func (b *Box) destroy() {
-	if err := b.env.Destroy(); err != nil {
-		b.sandbox.log.Warn("a box was not ended cleanly", "error", err)
+	if b.first != nil {
+		if err := b.first.destroy(); err != nil {
+			b.sandbox.log.Warn("a box was not ended cleanly", "error", err)
+		}
 	}
 	if b.group == nil {
 		return

@@ -29,8 +29,6 @@ type cgroup interface {
 	begin(limits Limits) error
 	// attach gives the descriptor of the group in which the program is to be created, or nil.
 	attach() *os.File
-	// started is told the program's process id before it executes anything.
-	started(pid int) error
 	cpu() (time.Duration, error)
 	memoryPeak() (int64, error)
 	outOfMemory() (bool, error)
@@ -65,10 +63,18 @@ func openCgroups(root string, rate bool) (cgroups, error) {
 	v1, v2 := findHierarchies(string(mountinfo), string(membership))
 	name := groupPrefix + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	if v1["memory"].mount != "" && v1["pids"].mount != "" && v1["cpuacct"].mount != "" {
-		return openV1(root, v1, name, rate)
+		c, err := openV1(root, v1, name, rate)
+		if err != nil {
+			return nil, err // and not a nil of a type, which would not equal nil
+		}
+		return c, nil
 	}
 	if v2.mount != "" {
-		return openV2(root, v2, name)
+		c, err := openV2(root, v2, name)
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
 	}
 	return nil, fmt.Errorf("%w: no control-group file system with memory, pids and cpu is mounted", errNoCgroup)
 }

@@ -437,6 +437,15 @@ func TestNoCgroups(t *testing.T) {
 	if _, err := openCgroups(tree.root, false); !errors.Is(err, errNoCgroup) {
 		t.Errorf("got %v", err)
 	}
+	// Mounted, but not for us to write: whoever asks for groups gets none, and can close what it has.
+	for _, tree := range []fakeTree{
+		newTree(t, "30 20 0:26 /docker/a /sys/memory ro - cgroup cgroup rw,memory\n31 20 0:27 /docker/a /sys/pids ro - cgroup cgroup rw,pids\n32 20 0:28 /docker/a /sys/cpuacct ro - cgroup cgroup rw,cpuacct\n", ""),
+		newTree(t, "30 20 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n", "0::/\n"),
+	} {
+		if groups, err := openCgroups(tree.root, false); !errors.Is(err, errNoCgroup) || groups != nil {
+			t.Errorf("got %v, %v", groups, err)
+		}
+	}
 	if _, err := openCgroups(t.TempDir(), false); err == nil {
 		t.Error("it opened nothing at all")
 	}

@@ -81,19 +81,13 @@ func (c *v1Cgroups) create(name string) (cgroup, error) {
 type v1Cgroup struct {
 	memory, pids, cpuacct, cpuRate string
 	dirs                           []string
-	adopted                        bool
 
 	cpuBefore    time.Duration
 	memoryBefore int64 // in files that earlier runs of the box left
 	killsBefore  int64
 }
 
-func (g *v1Cgroup) adopt(init int) error {
-	g.adopted = true
-	return g.join(init)
-}
-
-func (g *v1Cgroup) join(pid int) error {
+func (g *v1Cgroup) adopt(pid int) error {
 	text := strconv.Itoa(pid)
 	for _, dir := range g.dirs {
 		if err := writeGroup(dir, "cgroup.procs", text); err != nil {
@@ -132,7 +126,12 @@ func (g *v1Cgroup) begin(l Limits) error {
 	if err := writeGroup(g.pids, "pids.max", most); err != nil {
 		return fmt.Errorf("limit processes: %w", err)
 	}
-	return g.limitRate(l.CPURate)
+	if err := g.limitRate(l.CPURate); err != nil {
+		return err
+	}
+	used, err := readNumber(g.cpuacct, "cpuacct.usage")
+	g.cpuBefore = time.Duration(used)
+	return err
 }
 
 // limitMemory limits memory, and memory with swap where the kernel accounts for swap: the second
@@ -176,22 +175,6 @@ func (g *v1Cgroup) limitRate(rate float64) error {
 }
 
 func (g *v1Cgroup) attach() *os.File { return nil }
-
-func (g *v1Cgroup) started(pid int) error {
-	if !g.adopted {
-		if err := g.join(pid); err != nil {
-			return err
-		}
-	}
-	// When memory runs out the program is to go, and never the first process of the box.
-	score := filepath.Join("/proc", strconv.Itoa(pid), "oom_score_adj")
-	if err := os.WriteFile(score, []byte("1000"), 0); err != nil {
-		return fmt.Errorf("offer the program to the memory killer: %w", err)
-	}
-	n, err := readNumber(g.cpuacct, "cpuacct.usage")
-	g.cpuBefore = time.Duration(n)
-	return err
-}
 
 func (g *v1Cgroup) cpu() (time.Duration, error) {
 	n, err := readNumber(g.cpuacct, "cpuacct.usage")

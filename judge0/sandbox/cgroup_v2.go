@@ -161,8 +161,7 @@ func (g *v2Cgroup) begin(l Limits) error {
 	return nil
 }
 
-func (g *v2Cgroup) attach() *os.File  { return g.handle }
-func (g *v2Cgroup) started(int) error { return nil }
+func (g *v2Cgroup) attach() *os.File { return g.handle }
 
 func (g *v2Cgroup) cpu() (time.Duration, error) {
 	n, err := readKey(g.dir(), "cpu.stat", "usage_usec")

@@ -26,15 +26,10 @@ const (
 	mostMetered = 1000
 )
 
-// started is told the program's process id before it executes anything.
-func (m *meter) started(pid int) error {
-	stat, err := readStat(pid)
-	if err != nil {
-		return fmt.Errorf("find the first process of the box: %w", err)
-	}
-	m.init = stat.parent
+func newMeter(first int) *meter {
+	m := &meter{init: first}
 	m.before, _ = m.total()
-	return nil
+	return m
 }
 
 // look measures once more.
@@ -68,7 +63,6 @@ func (m *meter) total() (cpu time.Duration, memory int64) {
 }
 
 type processStat struct {
-	parent         int
 	own, waitedFor time.Duration
 }
 
@@ -87,7 +81,7 @@ func readStat(pid int) (processStat, error) {
 		return n
 	}
 	ticks := func(i int) time.Duration { return time.Duration(number(i)) * clockTicks }
-	return processStat{parent: number(1), own: ticks(11) + ticks(12), waitedFor: ticks(13) + ticks(14)}, nil
+	return processStat{own: ticks(11) + ticks(12), waitedFor: ticks(13) + ticks(14)}, nil
 }
 
 // ownMemory is what a process holds and does not share with files.

@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/criyle/go-sandbox/container"
-	"github.com/criyle/go-sandbox/pkg/mount"
+	"golang.org/x/sys/unix"
+
+	"github.com/sandgate/sandgate/judge0/sandbox/wire"
 )
 
 // Home is the working folder of programs, as in Judge0.
@@ -25,19 +26,19 @@ const (
 // root lists what is mounted in a box: /usr of the host, our own /etc, devices that lead nowhere,
 // and bounded folders in memory.
 // below lists the places that are mounted below a folder.
-func root(etc string, user int, folders []Folder, below func(folder string) []string) ([]mount.Mount, []container.SymbolicLink) {
-	links := []container.SymbolicLink{
-		{LinkPath: "/dev/fd", Target: "/proc/self/fd"},
-		{LinkPath: "/dev/stdin", Target: "/proc/self/fd/0"},
-		{LinkPath: "/dev/stdout", Target: "/proc/self/fd/1"},
-		{LinkPath: "/dev/stderr", Target: "/proc/self/fd/2"},
+func root(etc string, user int, folders []Folder, below func(folder string) []string) ([]wire.Mount, []wire.Link) {
+	links := []wire.Link{
+		{Path: "/dev/fd", Target: "/proc/self/fd"},
+		{Path: "/dev/stdin", Target: "/proc/self/fd/0"},
+		{Path: "/dev/stdout", Target: "/proc/self/fd/1"},
+		{Path: "/dev/stderr", Target: "/proc/self/fd/2"},
 	}
-	b := mount.NewBuilder()
+	var b mounts
 	show := func(host, box string) {
-		b.WithBind(host, box, true)
+		b.bind(host, box, unix.MS_RDONLY)
 		// A folder is bound with all that is mounted below it, but read-only at its top alone.
 		for _, place := range below(host) {
-			b.WithBind(filepath.Join(host, place), filepath.Join(box, place), true)
+			b.bind(filepath.Join(host, place), filepath.Join(box, place), unix.MS_RDONLY)
 		}
 	}
 	show("/usr", "usr")
@@ -45,7 +46,7 @@ func root(etc string, user int, folders []Folder, below func(folder string) []st
 		target, err := os.Readlink("/" + name)
 		switch {
 		case err == nil: // merged into /usr, as in all current distributions
-			links = append(links, container.SymbolicLink{LinkPath: "/" + name, Target: target})
+			links = append(links, wire.Link{Path: "/" + name, Target: target})
 		default:
 			show("/"+name, name)
 		}
@@ -53,16 +54,32 @@ func root(etc string, user int, folders []Folder, below func(folder string) []st
 	for _, folder := range folders {
 		show(folder.Host, strings.TrimPrefix(folder.Box, "/"))
 	}
-	b.WithBind(etc, "etc", true)
+	b.bind(etc, "etc", unix.MS_RDONLY)
 	for _, device := range []string{"null", "zero", "full", "random", "urandom"} {
-		b.WithBind("/dev/"+device, "dev/"+device, false)
+		b.bind("/dev/"+device, "dev/"+device, 0)
 	}
 	owner := fmt.Sprintf("uid=%d,gid=%d,", user, user)
-	b.WithTmpfs("box", owner+"mode=755,"+homeSize)
-	b.WithTmpfs("tmp", owner+"mode=1777,"+tmpSize)
-	b.WithTmpfs("dev/shm", owner+"mode=1777,"+sharedSize)
-	b.WithProc()
-	return b.FilterNotExist().Mounts, links
+	b.tmpfs("box", owner+"mode=755,"+homeSize)
+	b.tmpfs("tmp", owner+"mode=1777,"+tmpSize)
+	b.tmpfs("dev/shm", owner+"mode=1777,"+sharedSize)
+	b = append(b, wire.Mount{Source: "proc", Target: "proc", Type: "proc", Flags: unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RDONLY})
+	return b, links
+}
+
+// mounts is a list in the making; its targets are relative to the root of the box.
+type mounts []wire.Mount
+
+// bind shows a file or folder of the host, if it is there.
+func (b *mounts) bind(host, box string, flags uintptr) {
+	if _, err := os.Stat(host); err != nil {
+		return
+	}
+	*b = append(*b, wire.Mount{Source: host, Target: box, Flags: flags | unix.MS_BIND | unix.MS_REC | unix.MS_PRIVATE | unix.MS_NOSUID})
+}
+
+// tmpfs makes a bounded folder in memory.
+func (b *mounts) tmpfs(box, options string) {
+	*b = append(*b, wire.Mount{Source: "tmpfs", Target: box, Type: "tmpfs", Data: options, Flags: unix.MS_NOSUID | unix.MS_NOATIME | unix.MS_NODEV})
 }
 
 // mountsBelow reads what is mounted now. The function returned gives the places mounted below a

@@ -15,11 +15,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/criyle/go-sandbox/container"
-	"github.com/criyle/go-sandbox/pkg/forkexec"
-	"github.com/criyle/go-sandbox/pkg/memfd"
-	"github.com/criyle/go-sandbox/pkg/seccomp"
 	"golang.org/x/sys/unix"
+
+	"github.com/sandgate/sandgate/judge0/sandbox/wire"
 )
 
 // Options says how boxes are made.
@@ -62,15 +60,16 @@ func (i Isolation) String() string {
 
 // Sandbox makes boxes. It is safe for concurrent use.
 type Sandbox struct {
-	builder *container.Builder
+	init    string
+	setup   []byte // what every box is told first
+	users   atomic.Uint32
 	dir     string
-	filter  seccomp.Filter
 	groups  cgroups
 	program *os.File // sandbox-init, for what it does inside boxes
+	null    *os.File
 	reason  string
 	log     *slog.Logger
 
-	starting sync.RWMutex // held for reading while the process of a box starts
 	sequence atomic.Uint64
 	ready    chan *Box
 	buildErr atomic.Pointer[error]
@@ -112,7 +111,8 @@ func (s *Sandbox) prepare(options Options) error {
 	if _, err = os.Stat(options.Init); err != nil {
 		return fmt.Errorf("find the program that starts boxes: %w", err)
 	}
-	if s.filter, err = systemCallFilter(); err != nil {
+	filter, err := systemCallFilter()
+	if err != nil {
 		return err
 	}
 	removeStaleDirs(os.TempDir())
@@ -135,6 +135,9 @@ func (s *Sandbox) prepare(options Options) error {
 	if s.program, err = seal(options.Init); err != nil {
 		return err
 	}
+	if s.null, err = openNull(); err != nil {
+		return err
+	}
 	etc := filepath.Join(s.dir, "etc")
 	if err := writeEtc(etc, boxUser()); err != nil {
 		return fmt.Errorf("write the configuration of boxes: %w", err)
@@ -147,16 +150,12 @@ func (s *Sandbox) prepare(options Options) error {
 		return fmt.Errorf("make a folder for boxes: %w", err)
 	}
 	mounts, links := root(etc, boxUser(), options.Folders, below)
-	s.builder = &container.Builder{
-		// One empty folder serves all boxes: each mounts its root over it where only it can see.
-		Root: filepath.Join(s.dir, "root"), Mounts: mounts, SymbolicLinks: links,
-		WorkDir: Home, HostName: "sandbox", DomainName: "sandbox",
-		ExecFile: options.Init, ContainerUID: programUser, ContainerGID: programUser,
-		CloneFlags: forkexec.UnshareFlags,
+	// One empty folder serves all boxes: each mounts its root over it where only it can see.
+	box := wire.Box{
+		Root: filepath.Join(s.dir, "root"), Mounts: mounts, Links: links, Home: Home, Hostname: "sandbox",
+		User: boxUser(), Filter: filter,
 	}
-	if os.Geteuid() == 0 {
-		s.builder.CredGenerator = &credentials{}
-	}
+	s.init, s.setup = options.Init, box.Message()
 	return nil
 }
 
@@ -172,16 +171,17 @@ func boxUser() int {
 	return 0
 }
 
-// credentials gives every box a user id of the host of its own, so that nothing that the kernel
-// counts or shares by user is common to two boxes.
-type credentials struct{ next atomic.Uint32 }
-
-// The range lies above ordinary users and below those that distributions hand out to containers.
+// Every box has a user id of the host of its own, so that nothing that the kernel counts or shares by
+// user is common to two boxes. The range lies above ordinary users and below those that distributions
+// hand out to containers.
 const firstUser, users = 60_000, 5_000
 
-func (c *credentials) Get() syscall.Credential {
-	id := firstUser + c.next.Add(1)%users
-	return syscall.Credential{Uid: id, Gid: id}
+// identities gives the users of a new box.
+func (s *Sandbox) identities() []identity {
+	if os.Geteuid() != 0 {
+		return []identity{{0, os.Geteuid()}}
+	}
+	return []identity{{0, 0}, {programUser, firstUser + int(s.users.Add(1)%users)}}
 }
 
 // seal copies our own program to a sealed memory file: whoever finds that file in a box can't
@@ -192,7 +192,7 @@ func seal(path string) (*os.File, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return memfd.DupToMemfd("sandbox-init", f)
+	return sealed("sandbox-init", f)
 }
 
 // hint adds what an operator can do about a refusal to make namespaces.
@@ -264,30 +264,22 @@ func (s *Sandbox) fill(ctx context.Context) {
 func (s *Sandbox) build() (*Box, error) {
 	box := &Box{sandbox: s}
 	var err error
-	if s.groups == nil {
-		box.env, err = s.start()
-		return box, err
-	}
-	if box.group, err = s.groups.create("box-" + strconv.FormatUint(s.sequence.Add(1), 10)); err != nil {
-		return nil, err
-	}
-	// The library keeps the process id of the first process to itself; it is the one child that
-	// this thread gets.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before := childrenOfThread()
-	if box.env, err = s.start(); err != nil {
-		return nil, errors.Join(err, box.group.destroy())
-	}
-	for pid := range childrenOfThread() {
-		if before[pid] {
-			continue
-		}
-		if err := box.group.adopt(pid); err != nil {
-			box.destroy()
+	if s.groups != nil {
+		if box.group, err = s.groups.create("box-" + strconv.FormatUint(s.sequence.Add(1), 10)); err != nil {
 			return nil, err
 		}
-		break
+	}
+	if box.first, err = s.start(); err == nil && box.group != nil {
+		err = box.group.adopt(box.first.pid)
+	}
+	if err == nil {
+		if err = box.first.setUp(s.setup); err != nil {
+			err = fmt.Errorf("set a box up: %w", err)
+		}
+	}
+	if err != nil {
+		box.destroy()
+		return nil, err
 	}
 	return box, nil
 }
@@ -295,11 +287,9 @@ func (s *Sandbox) build() (*Box, error) {
 // start starts the first process of a box. It would take along the supplementary groups of a worker
 // that is root (nothing can take them away inside a user namespace), and programs could read what is
 // there for those groups. The groups of a process are those of the thread that starts it.
-func (s *Sandbox) start() (container.Environment, error) {
-	s.starting.RLock()
-	defer s.starting.RUnlock()
+func (s *Sandbox) start() (*first, error) {
 	if os.Geteuid() != 0 {
-		return s.builder.Build()
+		return startFirst(s.init, s.null, s.identities())
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -308,21 +298,16 @@ func (s *Sandbox) start() (container.Environment, error) {
 		return nil, fmt.Errorf("read the groups of the worker: %w", err)
 	}
 	if len(groups) == 0 {
-		return s.builder.Build()
+		return startFirst(s.init, s.null, s.identities())
 	}
 	if err := unix.Setgroups(nil); err != nil { // of this thread alone, other than syscall.Setgroups
 		return nil, fmt.Errorf("leave the groups of the worker: %w", err)
 	}
-	env, err := s.builder.Build()
+	box, err := startFirst(s.init, s.null, s.identities())
 	if groupsErr := unix.Setgroups(groups); groupsErr != nil {
 		s.log.Warn("a thread stays without the groups of the worker", "error", groupsErr)
 	}
-	return env, err
-}
-
-// childrenOfThread lists the processes that the calling thread started.
-func childrenOfThread() map[int]bool {
-	return childrenOfTask(fmt.Sprintf("/proc/self/task/%d/children", unix.Gettid()))
+	return box, err
 }
 
 // childrenOfTask reads such a file, or nothing where the kernel has none.
@@ -358,8 +343,10 @@ func (s *Sandbox) cleanUp() {
 			s.log.Warn("a control group stays behind", "error", err)
 		}
 	}
-	if s.program != nil {
-		_ = s.program.Close()
+	for _, file := range []*os.File{s.program, s.null} {
+		if file != nil {
+			_ = file.Close()
+		}
 	}
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)

@@ -1,11 +1,10 @@
 package sandbox
 
 import (
+	"encoding/binary"
 	"fmt"
 	"runtime"
 
-	"github.com/criyle/go-sandbox/pkg/seccomp"
-	"github.com/criyle/go-sandbox/pkg/seccomp/libseccomp"
 	bpf "github.com/elastic/go-seccomp-bpf"
 	xbpf "golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -57,7 +56,7 @@ func otherProtocols(family uint64) bpf.NameWithConditions {
 }
 
 // systemCallFilter makes the filter that every program runs under.
-func systemCallFilter() (seccomp.Filter, error) {
+func systemCallFilter() ([]byte, error) {
 	var arch uint32
 	names := append([]string(nil), deniedCalls...)
 	switch runtime.GOARCH {
@@ -133,9 +132,15 @@ func systemCallFilter() (seccomp.Filter, error) {
 		xbpf.JumpIf{Cond: xbpf.JumpLessOrEqual, Val: newestCall, SkipTrue: 1},
 		xbpf.RetConstant{Val: uint32(enosys)},
 	)
-	filter, err := libseccomp.ExportBPF(append(guard, program...))
+	raw, err := xbpf.Assemble(append(guard, program...))
 	if err != nil {
 		return nil, fmt.Errorf("encode the system-call filter: %w", err)
+	}
+	var filter []byte
+	for _, in := range raw { // struct sock_filter
+		filter = binary.NativeEndian.AppendUint16(filter, in.Op)
+		filter = append(filter, in.Jt, in.Jf)
+		filter = binary.NativeEndian.AppendUint32(filter, in.K)
 	}
 	return filter, nil
 }

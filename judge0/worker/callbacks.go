@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,7 +42,8 @@ type CallbackOptions struct {
 // finished: the default fields, once more after a wait for every answer that isn't 2xx, up to
 // Tries. Redirects are not followed. A query parameter in the URL may ask for more than Judge0
 // has: judge0_fields=… picks the fields, judge0_events=started sends them also when the run
-// starts, once, and before those of the end.
+// starts, once, and before those of the end. With judge0_started_after=… (milliseconds) a run that
+// ends sooner is told of by its end alone.
 //
 // Sending has its own goroutines and a bound of its own, so that a slow receiver delays nobody
 // else's run. What exceeds the bound is dropped and counted; the result itself is in the store.
@@ -136,39 +139,53 @@ func (c *Callbacks) Pending() int { return int(c.pending.Load()) }
 // Started tells of s that its run starts, if its callback_url asks for it, and gives the function
 // that tells of its end. Without a callback_url both do nothing.
 func (c *Callbacks) Started(s *api.Submission) (finished func(*api.Submission)) {
-	fields, events, ok := c.wanted(s)
+	fields, started, after, ok := c.wanted(s)
 	if !ok {
 		return func(*api.Submission) {}
 	}
-	var told chan struct{}
-	if events[eventStarted] {
-		told = make(chan struct{})
-		c.add(&delivery{s: s, event: eventStarted, fields: fields, done: told})
+	if !started {
+		return func(s *api.Submission) { c.add(&delivery{s: s, event: eventFinished, fields: fields}) }
+	}
+	told := make(chan struct{})
+	var once sync.Once // of the two that the end and the timer race for: to tell, or that there is nothing to tell
+	tell := func() { once.Do(func() { c.add(&delivery{s: s, event: eventStarted, fields: fields, done: told}) }) }
+	var timer *time.Timer
+	if after > 0 {
+		timer = time.AfterFunc(after, tell)
+	} else {
+		tell()
 	}
 	return func(s *api.Submission) {
+		if timer != nil {
+			timer.Stop()
+		}
+		once.Do(func() { close(told) })
 		c.add(&delivery{s: s, event: eventFinished, fields: fields, after: told})
 	}
 }
 
+// startedAfterMost bounds how long the news of a start may be held back.
+const startedAfterMost = time.Minute
+
 // wanted reads what a callback_url asks for beyond Judge0's. Fields that don't exist are as good as
 // none: there is nobody to tell.
-func (c *Callbacks) wanted(s *api.Submission) (fields api.Fields, events map[string]bool, ok bool) {
+func (c *Callbacks) wanted(s *api.Submission) (fields api.Fields, started bool, after time.Duration, ok bool) {
 	if s.CallbackURL == nil || *s.CallbackURL == "" {
-		return nil, nil, false
+		return nil, false, 0, false
 	}
-	fields, events = api.DefaultFields(), map[string]bool{}
+	fields = api.DefaultFields()
 	u, err := url.Parse(*s.CallbackURL)
 	if err != nil || u.RawQuery == "" {
-		return fields, events, true
+		return fields, false, 0, true
 	}
 	query := u.Query()
 	if picked, err := api.ParseFields(query.Get("judge0_fields")); err == nil {
 		fields = picked
 	}
-	for _, name := range strings.Split(query.Get("judge0_events"), ",") {
-		events[name] = true
+	if ms, err := strconv.Atoi(query.Get("judge0_started_after")); err == nil && ms > 0 {
+		after = min(time.Duration(ms)*time.Millisecond, startedAfterMost)
 	}
-	return fields, events, true
+	return fields, slices.Contains(strings.Split(query.Get("judge0_events"), ","), eventStarted), after, true
 }
 
 func (c *Callbacks) add(d *delivery) {

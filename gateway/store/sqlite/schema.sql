@@ -29,8 +29,10 @@ CREATE TABLE submissions (
     additional_files BLOB
 ) STRICT;
 
-CREATE INDEX submissions_of_account ON submissions (account, seq);
-CREATE INDEX submissions_unfinished ON submissions (seq) WHERE state < 3;
+-- For histories: the filters are answered from the index alone.
+CREATE INDEX submissions_of_account ON submissions (account, created_at, seq, status, language_id);
+CREATE INDEX submissions_unfinished ON submissions (owner, seq) WHERE state < 3;
+CREATE INDEX submissions_by_age ON submissions (finished_at, account) WHERE state = 3;
 
 -- Calls of clients' callback URLs: written with the result.
 CREATE TABLE deliveries (

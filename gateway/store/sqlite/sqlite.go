@@ -1,13 +1,13 @@
-// Package sqlite keeps submissions, API keys and settings in an embedded SQLite database.
+// Package sqlite keeps all that the gateway keeps in an embedded SQLite database: it implements the
+// ports of the packages submission, dispatch, auth, limit and webhook, each in a file of its own.
 //
-// It promises that what a method returned without error survives a crash of the machine, and that
-// the state of a submission changes by compare-and-set: of several who would end a submission, one
-// is told that it did. One process may use a file at a time.
+// It promises that what a method returned without error survives a crash of the machine, that one call
+// is stored as a whole or not at all, and that the state of a submission changes by compare-and-set: of
+// several who would end a submission, one is told that it did. One process may use a file at a time.
 package sqlite
 
 import (
 	"context"
-	"crypto/subtle"
 	"database/sql"
 	_ "embed"
 	"encoding/json"
@@ -15,8 +15,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sandgate/sandgate/gateway/auth"
-	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/internal/sqlitedb"
 )
 
@@ -98,64 +96,33 @@ func (i instant) Scan(src any) error {
 	return nil
 }
 
-// list makes one argument of many strings, for json_each.
-func list(values []string) string {
+// list makes one argument of many values, for json_each.
+func list[T string | int](values []T) string {
 	text, _ := json.Marshal(values)
 	return string(text)
 }
 
-// KeyByHash gives the key with a hash; nil if there is none.
-func (s *Store) KeyByHash(ctx context.Context, hash auth.Hash) (*auth.Key, error) {
-	var key auth.Key
-	var stored []byte
-	var scopes string
-	var created *time.Time
-	err := s.db.QueryRow(ctx, `SELECT id, hash, prefix, name, account, scopes, created_at, expires_at, last_used_at FROM keys WHERE hash = ?`,
-		[]any{hash[:]}, &key.ID, &stored, &key.Prefix, &key.Name, &key.Account, &scopes, instant{&created}, instant{&key.ExpiresAt}, instant{&key.LastUsedAt})
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
+// collect reads all rows of a query.
+func collect[T any](rows *sql.Rows, err error, read func(scan func(...any) error) (T, error)) ([]T, error) {
 	if err != nil {
-		return nil, fmt.Errorf("look a key up: %w", err)
+		return nil, err
 	}
-	if subtle.ConstantTimeCompare(stored, hash[:]) != 1 {
-		return nil, nil
+	defer func() { _ = rows.Close() }()
+	var all []T
+	for rows.Next() {
+		one, err := read(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
 	}
-	key.Hash, key.CreatedAt, key.Scopes = hash, *created, auth.ParseScopes(scopes)
-	return &key, nil
+	return all, rows.Err()
 }
 
-// AddKey stores a key unless one of the same hash exists. With replace, other keys of its name go.
-func (s *Store) AddKey(ctx context.Context, key auth.Key, replace bool) error {
-	return s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		if replace {
-			if _, err := tx.Exec(`DELETE FROM keys WHERE name = ?`, key.Name); err != nil {
-				return err
-			}
-		}
-		_, err := tx.Exec(`INSERT INTO keys (id, hash, prefix, name, account, scopes, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			key.ID, key.Hash[:], key.Prefix, key.Name, key.Account, key.Scopes.String(), micros(&key.CreatedAt), micros(key.ExpiresAt))
-		return err
-	})
+// notFound gives instead in place of the error that there is no row.
+func notFound(err, instead error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return instead
+	}
+	return err
 }
-
-// CountKeys tells how many keys there are.
-func (s *Store) CountKeys(ctx context.Context) (n int, err error) {
-	err = s.db.QueryRow(ctx, `SELECT count(*) FROM keys`, nil, &n)
-	return n, err
-}
-
-// TouchKeys notes when keys were used last.
-func (s *Store) TouchKeys(ctx context.Context, used map[string]time.Time) error {
-	return s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		for id, at := range used {
-			if _, err := tx.Exec(`UPDATE keys SET last_used_at = ? WHERE id = ?`, at.UnixMicro(), id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-var _ submission.Store = (*Store)(nil)
-var _ auth.Store = (*Store)(nil)

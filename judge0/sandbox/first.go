@@ -1,0 +1,223 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sandgate/sandgate/judge0/sandbox/birth"
+	"github.com/sandgate/sandgate/judge0/sandbox/wire"
+)
+
+// first is the first process of a box, as the sandbox sees it: it does what it is asked, one thing at
+// a time, and the box lives as long as it does.
+type first struct {
+	pid    int
+	handle *os.Process
+	socket *net.UnixConn
+	birth  *birth.List // until it executes its program it lives in this memory
+	ending sync.Once
+}
+
+// namespaces are those that a box has for itself.
+const namespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+
+// identity is a user of the host that stands for a user of a box.
+type identity struct{ inside, outside int }
+
+// startFirst starts the first process of a box. The worker's own user is user 0 inside.
+func startFirst(program string, null *os.File, users []identity) (*first, error) {
+	socket, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("make a socket for a box: %w", err)
+	}
+	defer func() { _ = unix.Close(theirs) }()
+	l := &birth.List{}
+	l.Add("end with the worker", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0)
+	// It is nobody until we have said who its users are, and waits for that.
+	l.Add("wait for its users", unix.SYS_READ, uintptr(theirs), birth.Pointer(l, new([8]byte)), 1)
+	for fd := range uintptr(3) {
+		l.Add("open files", unix.SYS_DUP3, null.Fd(), fd, 0)
+	}
+	l.Add("open files", unix.SYS_DUP3, uintptr(theirs), 3, 0)
+	l.Add("execute "+program, unix.SYS_EXECVE, birth.Text(l, program), birth.Texts(l, []string{"sandbox-init", "box"}), birth.Texts(l, []string{"GOMAXPROCS=1"}))
+	pid, err := l.Start(namespaces, -1)
+	if err != nil {
+		_ = socket.Close()
+		return nil, fmt.Errorf("start the first process of a box: %w", err)
+	}
+	f := &first{pid: pid, socket: socket, birth: l}
+	f.handle, _ = os.FindProcess(pid) // never fails, whether there is such a process or not
+	if err := f.introduce(users); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the first process of a box: %w", err), f.destroy())
+	}
+	return f, nil
+}
+
+// introduce tells the kernel who the users of the box are, and the first process to go on.
+func (f *first) introduce(users []identity) error {
+	var text []byte
+	for _, user := range users {
+		text = fmt.Appendf(text, "%d %d 1\n", user.inside, user.outside)
+	}
+	for _, file := range []struct {
+		name string
+		text []byte
+	}{{"uid_map", text}, {"setgroups", []byte("deny")}, {"gid_map", text}} {
+		if err := os.WriteFile("/proc/"+strconv.Itoa(f.pid)+"/"+file.name, file.text, 0); err != nil {
+			return err
+		}
+	}
+	_, err := f.socket.Write([]byte{1})
+	return err
+}
+
+// lowest is a number above those of the files that the first process of a box has.
+const lowest = 16
+
+// above moves a descriptor to where it is in the way of none of those.
+func above(fd int) (int, error) {
+	moved, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, lowest)
+	return moved, errors.Join(err, unix.Close(fd))
+}
+
+// socketPair gives two ends that speak to each other; who waits at ours holds no thread.
+func socketPair() (ours *net.UnixConn, theirs int, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, -1, err
+	}
+	file := os.NewFile(uintptr(pair[0]), "box")
+	defer file.Close()
+	if theirs, err = above(pair[1]); err != nil {
+		return nil, -1, err
+	}
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, -1, errors.Join(err, unix.Close(theirs))
+	}
+	return conn.(*net.UnixConn), theirs, nil
+}
+
+// openNull opens what reads as empty.
+func openNull() (*os.File, error) {
+	fd, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err == nil {
+		fd, err = above(fd)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), os.DevNull), nil
+}
+
+func (f *first) send(message []byte, files ...int) error {
+	return wire.Send(message, files, func(part, control []byte) (int, error) {
+		n, _, err := f.socket.WriteMsgUnix(part, control, nil)
+		return n, err
+	})
+}
+
+// receive gives the next answer. A box sends no files: what comes anyway is closed.
+func (f *first) receive() (*wire.Reader, error) {
+	answer, files, err := wire.Receive(func(part, control []byte) (int, int, error) {
+		n, controlSize, _, _, err := f.socket.ReadMsgUnix(part, control)
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return n, controlSize, err
+	})
+	wire.CloseAll(files)
+	if err == nil && answer == nil {
+		err = errors.New("the first process of the box is gone")
+	}
+	return answer, err
+}
+
+// ask sends a request and gives the answer, of the kind that is expected.
+func (f *first) ask(expected byte, message []byte, files ...int) (*wire.Reader, error) {
+	if err := f.send(message, files...); err != nil {
+		return nil, err
+	}
+	return f.answer(expected)
+}
+
+func (f *first) answer(expected byte) (*wire.Reader, error) {
+	answer, err := f.receive()
+	if err != nil {
+		return nil, err
+	}
+	switch answer.Kind() {
+	case expected:
+		return answer, nil
+	case wire.Fault:
+		return nil, wire.ReadFault(answer)
+	}
+	return nil, errors.New("the box gave an answer to another question")
+}
+
+// setupPatience is how long a box may take to mount its root or to write a file.
+const setupPatience = time.Minute
+
+func (f *first) setUp(message []byte) error {
+	err := f.hurry(func() error {
+		_, err := f.ask(wire.Done, message)
+		return err
+	})
+	if place, birthErr := f.birth.Failure(); birthErr != nil {
+		return fmt.Errorf("%s: %w", place, birthErr)
+	}
+	f.birth = nil
+	return err
+}
+
+func (f *first) write(path string, mode os.FileMode, text *os.File) error {
+	file := wire.File{Path: path, Mode: uint32(mode.Perm())}
+	return f.hurry(func() error {
+		_, err := f.ask(wire.Done, file.Message(), int(text.Fd()))
+		return err
+	})
+}
+
+func (f *first) hurry(do func() error) error {
+	if err := f.socket.SetDeadline(time.Now().Add(setupPatience)); err != nil {
+		return err
+	}
+	return errors.Join(do(), f.socket.SetDeadline(time.Time{}))
+}
+
+// run has a program run to its end, or to destroy.
+func (f *first) run(p *wire.Program, files ...int) (*wire.Result, error) {
+	answer, err := f.ask(wire.Ended, p.Message(), files...)
+	if err != nil {
+		return nil, err
+	}
+	return wire.ReadResult(answer)
+}
+
+// kill ends the run with that number.
+func (f *first) kill(number int64) error {
+	w := wire.NewWriter(wire.Kill)
+	w.Number(number)
+	return f.send(w.Message())
+}
+
+// destroy ends the box with all that is in it. It may be called more than once, and while something
+// is asked.
+func (f *first) destroy() (err error) {
+	f.ending.Do(func() {
+		_ = f.socket.Close()
+		_ = f.handle.Kill()
+		_, err = f.handle.Wait()
+		runtime.KeepAlive(f.birth)
+	})
+	return err
+}
