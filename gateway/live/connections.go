@@ -37,8 +37,8 @@ type Limits struct {
 	Most          int // connections at once
 	MostOfAccount int // connections of one account at once
 	CheckEvery    time.Duration
-	// Check tells whether credentials are still good. An Error Unauthenticated or Forbidden means that
-	// they are not; other errors mean that it can't be said now.
+	// Check tells whether credentials are still good. An Error Unauthenticated, Forbidden or TooMany
+	// means that they are not; other errors mean that it can't be said now.
 	Check    func(context.Context, Credentials) error
 	Observer Observer
 }
@@ -166,9 +166,11 @@ func (c *Connections) check(ctx context.Context) {
 	}
 }
 
+// refuses tells whether an error says that credentials are not good. TooMany does, too: it is what
+// failed attempts get once there are too many of them.
 func refuses(err error) bool {
 	var fault *submission.Error
-	return errors.As(err, &fault) && (fault.Code == submission.Unauthenticated || fault.Code == submission.Forbidden)
+	return errors.As(err, &fault) && (fault.Code == submission.Unauthenticated || fault.Code == submission.Forbidden || fault.Code == submission.TooMany)
 }
 
 // Stop ends all connections and lets no more in.

@@ -33,6 +33,7 @@ const (
 	connectLimit   = 10 * time.Second
 	pingEvery      = 25 * time.Second
 	pingLimit      = 20 * time.Second
+	lastWords      = time.Second
 	strangers      = 1000 // connections that may be open besides those that were let in
 )
 
@@ -276,6 +277,7 @@ type session struct {
 	packets     atomic.Int64
 	bytes       atomic.Int64
 	dropped     atomic.Bool
+	entering    atomic.Pointer[chan struct{}] // until the library has let the client in
 
 	pace   sync.Mutex
 	budget float64
@@ -335,6 +337,10 @@ func (s *sockets) begin(args ...any) {
 
 // received bounds what a client sends. It runs before the packet is looked at.
 func (s *session) received(args ...any) {
+	// The library tells a client that it is in before it is: what a quick one says then has to wait.
+	if entering := s.entering.Load(); entering != nil {
+		<-*entering
+	}
 	if p, ok := args[0].(*packet.Packet); ok && p.Type == packet.MESSAGE {
 		if _, text := p.Data.(*types.StringBuffer); !text {
 			s.drop("flood") // there is nothing to be said in binary
@@ -429,16 +435,27 @@ func (s *session) enter(socket *socketio.Socket, token string) error {
 		place.leave()
 		return errStopped
 	}
-	if !place.endWith(s.leaveNow) {
+	entering := make(chan struct{})
+	s.entering.Store(&entering)
+	if over := s.conn.ReadyState() != "open"; over || !place.endWith(s.leaveNow) {
+		s.entered()
 		s.conn.Close(true)
 	}
 	return nil
 }
 
+// entered lets the client be heard.
+func (s *session) entered() {
+	if entering := s.entering.Swap(nil); entering != nil {
+		close(*entering)
+	}
+}
+
 // leaveNow ends the connection from here. A client whose key was revoked is told not to come back.
 func (s *session) leaveNow(revoked bool) {
 	if revoked && s.socket.Connected() {
-		s.socket.Disconnect(true)
+		s.socket.Disconnect(false)
+		return
 	}
 	s.conn.Close(true)
 }
@@ -463,7 +480,7 @@ func faultOf(err error) *submission.Error {
 var codes = map[submission.Code]string{
 	submission.Malformed: "malformed", submission.Invalid: "invalid", submission.Unauthenticated: "unauthenticated",
 	submission.Forbidden: "forbidden", submission.NotFound: "not-found", submission.TooLarge: "too-large",
-	submission.QueueFull: "queue-full", submission.Unavailable: "unavailable",
+	submission.Conflict: "conflict", submission.TooMany: "too-many-requests", submission.QueueFull: "queue-full", submission.Unavailable: "unavailable",
 }
 
 func (s *sockets) connected(args ...any) {
@@ -479,11 +496,17 @@ func (s *sockets) connected(args ...any) {
 	}
 	_ = socket.On("join", each.join)
 	_ = socket.On("leave", each.leave)
-	_ = socket.On("disconnect", func(...any) { each.conn.Close(true) })
+	_ = socket.On("disconnect", func(...any) {
+		each.end()
+		// The library would close the connection before it has written the last packet.
+		time.AfterFunc(lastWords, func() { each.conn.Close(true) })
+	})
+	each.entered()
 }
 
 // end gives back what the session holds.
 func (s *session) end() {
+	s.entered()
 	s.own.Lock()
 	s.over = true
 	place, jobs := s.place, s.jobs
