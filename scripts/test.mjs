@@ -9,7 +9,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
-import { bin, buildGo, buildWeb, checkMachine, install, root, run } from './steps.mjs';
+import {
+  bin,
+  buildGo,
+  buildWeb,
+  checkMachine,
+  install,
+  installTestClients,
+  root,
+  run,
+} from './steps.mjs';
 
 const web = join(root, 'web');
 const { count, total, report } = counter();
@@ -224,6 +233,7 @@ await checkMachine();
 console.log('Preparing');
 if (process.argv[2] !== 'lint') await prepareMachine();
 await install();
+if (process.argv[2] !== 'lint') await installTestClients();
 await lint();
 if (process.argv[2] !== 'lint') {
   console.log('Tests');
