@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,7 @@ type scriptedEngine struct {
 	idle   int  // workers
 	took   chan *scripted
 	posts  [][]string // the sources of each POST, in order
+	ids    []string   // X-Request-Id of each request that had one
 }
 
 type scripted struct {
@@ -101,6 +103,12 @@ func (e *scriptedEngine) script(change func(*scriptedEngine)) {
 	change(e)
 }
 
+func (e *scriptedEngine) requestIDs() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.ids)
+}
+
 func (e *scriptedEngine) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /submissions", e.create)
@@ -136,6 +144,9 @@ func (e *scriptedEngine) routes() http.Handler {
 		mux.HandleFunc("GET "+page, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]string{"page": page}) })
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id := r.Header.Get("X-Request-Id"); id != "" {
+			e.script(func(e *scriptedEngine) { e.ids = append(e.ids, id) })
+		}
 		if r.Header.Get("X-Auth-Token") != e.token {
 			w.WriteHeader(http.StatusUnauthorized)
 			return

@@ -23,8 +23,10 @@ import (
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
 	"github.com/sandgate/sandgate/gateway/httpapi"
+	"github.com/sandgate/sandgate/gateway/limit"
 	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/metrics"
+	"github.com/sandgate/sandgate/gateway/retention"
 	"github.com/sandgate/sandgate/gateway/store/sqlite"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/gateway/webhook"
@@ -63,6 +65,9 @@ type Gateway struct {
 	hub        *live.Hub
 	relay      *live.Relay // nil: no other gateway
 	webhooks   *webhook.Sender
+	metrics    *metrics.Metrics
+	redis      *limit.Redis // nil: limits are counted in memory
+	quotas     *limit.Quotas
 	server     *http.Server
 	listener   net.Listener
 	firstKey   string
@@ -93,7 +98,8 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 			_ = g.release()
 		}
 	}()
-	if g.store, err = sqlite.Open(filepath.Join(g.Config.DataDir, "gateway.db")); err != nil {
+	g.metrics = metrics.New()
+	if g.store, err = sqlite.Open(filepath.Join(g.Config.DataDir, "gateway.db"), sqlite.Options{Observe: g.metrics.Store}); err != nil {
 		return err
 	}
 	g.keys = auth.NewKeys(g.store, g.Now)
@@ -111,6 +117,11 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	}
 	if err != nil {
 		return fmt.Errorf("make the first API key: %w", err)
+	}
+	if g.Config.WebKey != "" {
+		if err := g.keys.KeepKey(ctx, "web client", "web", g.Config.WebKey, auth.Submit, auth.Read, auth.Delete, auth.Act); err != nil {
+			return fmt.Errorf("keep the web client's API key: %w", err)
+		}
 	}
 	secret, err := g.store.Setting(ctx, callbackKey, func() ([]byte, error) {
 		key := make([]byte, 32)
@@ -139,6 +150,11 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	g.owned.Go(func() { g.flushKeys(background) })
 	g.owned.Go(func() { g.hub.Keep(background) })
 	g.owned.Go(func() { g.hub.Connections.Watch(background) })
+	g.quotas.Start()
+	sweeper := retention.New(retention.Options{
+		Store: g.store, Keep: g.Config.Retention, Now: g.Now, Log: g.Log, Removed: g.metrics.Expired, Failed: g.metrics.SweepFailed,
+	})
+	g.owned.Go(func() { sweeper.Run(background) })
 	if issuer := g.keys.Issuer; issuer != nil {
 		g.owned.Go(func() { issuer.Keep(background) })
 	}
@@ -149,7 +165,7 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 
 // assemble puts the parts together.
 func (g *Gateway) assemble(secret []byte) error {
-	count := metrics.New()
+	count := g.metrics
 	local := live.NewBus()
 	var bus submission.Bus = local
 	if g.Config.RedisURL != "" {
@@ -159,6 +175,14 @@ func (g *Gateway) assemble(secret []byte) error {
 		}
 		g.relay, bus = relay, relay
 	}
+	buckets, err := g.buckets()
+	if err != nil {
+		return err
+	}
+	g.quotas = limit.NewQuotas(limit.QuotaOptions{
+		Store: g.store, Bounds: func(ctx context.Context, _ string) limit.Bounds { return g.bounds(ctx) },
+		Refused: count.QuotaRefused, Now: g.Now, Log: g.Log,
+	})
 	g.client = engine.New(engine.Options{URL: g.Config.EngineURL, Token: g.Config.EngineToken, Timeout: g.Config.EngineTimeout})
 	g.catalogue = engine.NewCatalogue(g.client, engine.Memory{
 		Load: func(ctx context.Context) ([]byte, error) {
@@ -172,6 +196,7 @@ func (g *Gateway) assemble(secret []byte) error {
 		Key: secret, CallbackBase: g.callbackBase(), QueueLimit: g.Config.QueueLimit,
 		Finished: func(sub *submission.Submission) {
 			count.Result(api.StatusOf(sub.Status).Description)
+			g.quotas.Ended(sub)
 			g.webhooks.Send(sub)
 		},
 	}
@@ -180,7 +205,7 @@ func (g *Gateway) assemble(secret []byte) error {
 	}
 	g.dispatcher = dispatch.New(bounds)
 	service := submission.NewService(submission.Options{
-		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Bus: bus, Now: g.Now,
+		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Quotas: g.quotas, Bus: bus, Now: g.Now,
 		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout,
 	})
 	g.hub = live.NewHub(live.Options{
@@ -207,7 +232,11 @@ func (g *Gateway) assemble(secret []byte) error {
 	}
 
 	handler := httpapi.New(httpapi.Options{
-		Submissions: service, Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Live: g.hub,
+		Submissions: service, Records: g.store, Usage: g.quotas,
+		Limits: httpapi.Limits{
+			Buckets: buckets, Address: g.Config.Address, Key: g.Config.Key, Bounds: g.bounds, Refused: count.Limited,
+		},
+		Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Live: g.hub,
 		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
 	})
 	base, endWaits := context.WithCancel(context.Background())
@@ -223,6 +252,41 @@ func (g *Gateway) assemble(secret []byte) error {
 		ErrorLog:          slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
 	}
 	return nil
+}
+
+// buckets are where requests are counted: here, or in the Redis that gateways share.
+func (g *Gateway) buckets() (limit.Buckets, error) {
+	local := limit.NewMemory(g.Now)
+	if g.Config.RedisURL == "" {
+		return local, nil
+	}
+	var err error
+	g.redis, err = limit.NewRedis(limit.RedisOptions{URL: g.Config.RedisURL, Fallback: local, FellBack: g.metrics.LimitFellBack, Log: g.Log})
+	if err != nil {
+		return nil, err
+	}
+	g.metrics.Gauge("limit_redis_away", "1 while each gateway limits for itself because Redis is away.", func() float64 {
+		if g.redis.Away() {
+			return 1
+		}
+		return 0
+	})
+	return g.redis, nil
+}
+
+// bounds are those of the account that makes a request.
+func (g *Gateway) bounds(ctx context.Context) limit.Bounds {
+	account, _ := auth.AccountOf(ctx)
+	general := g.Config.Accounts
+	if account.User {
+		general = g.Config.Users
+	}
+	l := account.Limits
+	own := limit.Bounds{
+		Rate:             limit.Rate{PerSecond: l.Rate, Burst: l.Burst},
+		DailySubmissions: int64(l.DailySubmissions), DailyCPU: time.Duration(l.DailyCPU * float64(time.Second)),
+	}
+	return own.Over(general)
 }
 
 // callbackBase is where the engine finds this gateway.
@@ -294,7 +358,7 @@ func (g *Gateway) Stop(ctx context.Context) error {
 		g.owned.Wait()
 		flush, end := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer end()
-		err = errors.Join(err, g.keys.Flush(flush), g.release())
+		err = errors.Join(err, g.keys.Flush(flush), g.quotas.Stop(flush), g.release())
 	})
 	return err
 }
@@ -321,6 +385,9 @@ func (g *Gateway) release() error {
 	}
 	if g.client != nil {
 		g.client.Close()
+	}
+	if g.redis != nil {
+		errs = append(errs, g.redis.Close())
 	}
 	if g.store != nil {
 		errs = append(errs, g.store.Close())

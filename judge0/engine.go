@@ -48,6 +48,7 @@ type Options struct {
 	Host     string               // queue_host and execution_host; "": the name of the machine
 	Check    func() error         // why the runner can't run anything now, or nil; may be nil
 	Isolate  func() string        // the answer of GET /isolate; may be nil
+	Sandbox  *metrics.Sandbox     // the sandbox's metrics, from Isolate; may be nil
 	About    server.About         //
 	Registry *prometheus.Registry // for the metrics; nil: one of its own, with those of the process
 	Logger   *slog.Logger         // nil: none
@@ -100,6 +101,9 @@ func New(o Options) (*Engine, error) {
 		o.About = defaultAbout
 	}
 	m := metrics.New(o.Registry)
+	if o.Sandbox != nil {
+		o.Registry.MustRegister(o.Sandbox)
+	}
 	e := &Engine{o: o, failed: make(chan error, 1)}
 	var err error
 	if o.Role == Whole {

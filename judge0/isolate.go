@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/sandgate/sandgate/judge0/language"
+	"github.com/sandgate/sandgate/judge0/metrics"
 	"github.com/sandgate/sandgate/judge0/runner"
 	"github.com/sandgate/sandgate/judge0/sandbox"
 )
@@ -29,7 +30,7 @@ type Host struct {
 }
 
 // Isolate finds the languages of this host and opens the sandbox, and sets what runs programs in o:
-// Runner, Languages, Check and Isolate. requireCgroup refuses the weaker fallback without control
+// Runner, Languages, Check, Isolate and Sandbox. requireCgroup refuses the weaker fallback without control
 // groups.
 func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool) (Host, error) {
 	if o.Logger == nil {
@@ -55,8 +56,10 @@ func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool)
 	if err != nil {
 		return Host{}, err
 	}
+	observed := metrics.NewSandbox()
 	boxes, err := sandbox.New(sandbox.Options{
-		Init: places.Init, Ready: 2 * slots(o.Workers), Folders: languages.Folders(), RequireCgroup: requireCgroup, CPURate: o.CPURate > 0, Logger: o.Logger,
+		Init: places.Init, Ready: 2 * slots(o.Workers), Folders: languages.Folders(), RequireCgroup: requireCgroup, CPURate: o.CPURate > 0,
+		Observer: observed, Logger: o.Logger,
 	})
 	if err != nil {
 		return Host{}, err
@@ -69,6 +72,8 @@ func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool)
 		o.Logger.Warn("programs get no network here: ALLOW_ENABLE_NETWORK and ENABLE_NETWORK have no effect")
 		o.Config.AllowEnableNetwork, o.Config.EnableNetwork = false, false
 	}
+	observed.Watch(func() (b metrics.Boxes) { b.Ready, b.Building, b.InUse = boxes.Pool(); return b })
+	o.Sandbox = observed
 	o.Runner = runner.New(runner.Options{Boxes: boxes, Languages: languages, Config: o.Config, CPURate: o.CPURate})
 	o.Languages = languages.Languages()
 	o.Check = boxes.Err

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
+import { fuzz } from './fuzz.mjs';
 import {
   bin,
   buildGo,
@@ -19,6 +20,7 @@ import {
   root,
   run,
 } from './steps.mjs';
+import { versions } from './versions.mjs';
 
 const web = join(root, 'web');
 const { count, total, report } = counter();
@@ -156,6 +158,20 @@ async function goTests() {
   if (!race) count('Race detector', { skipped: 1 }, 'needs gcc');
 }
 
+/** How long all fuzz targets together may take, without being built. */
+const fuzzSeconds = 60;
+
+async function fuzzing() {
+  const sum = { passed: 0, failed: 0 };
+  let runs = 0;
+  await fuzz(fuzzSeconds, '', (outcome) => {
+    runs += outcome.runs;
+    sum[outcome.passed ? 'passed' : 'failed']++;
+    if (!outcome.passed) console.log(`${outcome.name}\n${outcome.output.trimEnd()}`);
+  });
+  count('Fuzzing', sum, `${runs} inputs in ${fuzzSeconds} s; npm run fuzz takes a time`);
+}
+
 function freePort() {
   return new Promise((resolve) => {
     const server = createServer();
@@ -239,6 +255,7 @@ if (process.argv[2] !== 'lint') {
   console.log('Tests');
   await webUnits();
   await goTests();
+  await fuzzing();
   await buildGo();
   await buildWeb();
   await browser();

@@ -42,7 +42,7 @@ func startWeb(script, host string, port int, gateway, key string, log *slog.Logg
 func withoutSecrets(environment []string) []string {
 	return slices.DeleteFunc(environment, func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains([]string{"SANDGATE_BOOTSTRAP_KEY", "SANDGATE_ENGINE_TOKEN", "AUTHN_TOKEN", "AUTHZ_TOKEN"}, name)
+		return slices.Contains([]string{"SANDGATE_BOOTSTRAP_KEY", "SANDGATE_WEB_KEY", "SANDGATE_ENGINE_TOKEN", "AUTHN_TOKEN", "AUTHZ_TOKEN"}, name)
 	})
 }
 

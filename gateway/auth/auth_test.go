@@ -401,6 +401,27 @@ func TestEnsureKeyReplacesItsOwnOnly(t *testing.T) {
 	}
 }
 
+func TestKeepKey(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	const first, second = "the-first-that-was-chosen", "another-that-was-chosen"
+	for _, secret := range []string{first, first, second} {
+		if err := b.KeepKey(t.Context(), "web client", "web", secret, auth.Submit, auth.Read); err != nil {
+			t.Fatal(err)
+		}
+	}
+	account, err := try(b.Keys, second)
+	if err != nil || account.ID != "web" || !account.May(auth.Submit) || account.May(auth.Admin) {
+		t.Errorf("got %+v, %v", account, err)
+	}
+	if _, err := try(b.Keys, first); !refused(err, submission.Unauthenticated) {
+		t.Errorf("the key that was chosen before: %v", err)
+	}
+	if err := b.KeepKey(t.Context(), "web client", "web", "short", auth.Read); err == nil {
+		t.Error("a short key was taken")
+	}
+}
+
 func TestOnBehalf(t *testing.T) {
 	t.Parallel()
 	b := start(t)
@@ -565,6 +586,11 @@ func TestFailuresAreLimitedByAddress(t *testing.T) {
 		err := from(fmt.Sprintf("[2001:db8::%d]:1", i), "bad")
 		if i == 3 && !refused(err, submission.TooMany) {
 			t.Errorf("another address of the same network: %v", err)
+		}
+	}
+	for range 5 {
+		if err := from("", "bad"); !refused(err, submission.Unauthenticated) {
+			t.Errorf("without an address: %v", err)
 		}
 	}
 	b.advance(time.Minute)

@@ -155,8 +155,11 @@ func (k *Keys) identify(r *http.Request, credential string) (Account, error) {
 	}
 	var fault *submission.Error
 	if k.Failures > 0 && errors.As(err, &fault) && fault.Code == submission.Unauthenticated {
-		if wait := k.failed.add(clientip.Network(k.Address(r)), k.Failures, k.now()); wait > 0 {
-			return Account{}, &submission.Error{Code: submission.TooMany, Message: "too many failed attempts from this address", RetryAfter: wait}
+		// Without an address it is the gateway itself that asks again, for a connection that is open.
+		if from := k.Address(r); from.IsValid() {
+			if wait := k.failed.add(clientip.Network(from), k.Failures, k.now()); wait > 0 {
+				return Account{}, &submission.Error{Code: submission.TooMany, Message: "too many failed attempts from this address", RetryAfter: wait}
+			}
 		}
 	}
 	return account, err

@@ -279,6 +279,15 @@ func (k *Keys) EnsureKey(ctx context.Context, name, account string, scopes ...Sc
 	return made, k.store(ctx, k.newKey("("+name+")", account, scopes, made), true)
 }
 
+// KeepKey sees to it that a secret that the operator chose is the key of that name for the gateway's own
+// use, in place of the account's one before. Several gateways may do so at once.
+func (k *Keys) KeepKey(ctx context.Context, name, account, chosen string, scopes ...Scope) error {
+	if name == "" || account == "" || len(scopes) == 0 || len(chosen) < MinSecret {
+		return fmt.Errorf("a key needs a name, an account, a scope and a secret of %d characters", MinSecret)
+	}
+	return k.store(ctx, k.newKey("("+name+")", account, scopes, chosen), true)
+}
+
 func (k *Keys) newKey(name, account string, scopes Scopes, secret string) Key {
 	return Key{
 		ID: rand.Text(), Hash: sha256.Sum256([]byte(secret)), Prefix: prefix(secret),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -20,6 +21,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/sandgate/sandgate/gateway/clientip"
+	"github.com/sandgate/sandgate/gateway/limit"
 )
 
 // Config are the gateway's settings.
@@ -29,6 +31,7 @@ type Config struct {
 	DataDir string // of the store; it is made if it is not there
 
 	BootstrapKey string // an API key with all rights; empty: one is made at the first start
+	WebKey       string // the API key of a web client in front of several gateways; empty: none
 
 	JWTIssuer      string   // an OpenID Connect issuer whose users may call; empty: none
 	JWTAudiences   []string // one of which aud must hold; empty: not looked at
@@ -48,11 +51,17 @@ type Config struct {
 	MaxBodyBytes          int64         // of a request
 	MaxStreams            int           // live connections at once
 	MaxStreamsPerAccount  int           // live connections of one account at once
-	RedisURL              string        // through which gateways hear each other; empty: there is only this one
 	WaitTimeout           time.Duration // how long wait=true may take
 	ShutdownTimeout       time.Duration // how long requests may take to end at shutdown
 	AllowPrivateCallbacks bool          // let webhooks go to private addresses
 	MetricsOpen           bool          // serve /metrics without a key
+
+	RedisURL  string        // of what gateways share; empty: each has its own, in memory
+	Accounts  limit.Bounds  // of accounts of API keys
+	Users     limit.Bounds  // of people: a JWT's users, and those for whom a key acts
+	Key       limit.Rate    // of requests with one API key
+	Address   limit.Rate    // of requests from one address
+	Retention time.Duration // how long ended submissions are kept; 0: for ever
 
 	LogFormat string // text or json
 	LogLevel  slog.Level
@@ -71,13 +80,8 @@ var settings = []setting{
 	{"host", "127.0.0.1", "address to listen on", false, func(c *Config, v string) error { c.Host = v; return nil }},
 	{"port", "8080", "port to listen on; 0: any free one", false, func(c *Config, v string) error { return whole(&c.Port, v, 0, 65535) }},
 	{"data_dir", "data", "folder of the store", false, func(c *Config, v string) error { c.DataDir = v; return filled(v) }},
-	{"bootstrap_key", "", "an API key with all rights, of 16 characters or more", true, func(c *Config, v string) error {
-		c.BootstrapKey = v
-		if v != "" && len(v) < 16 {
-			return errors.New("it is shorter than 16 characters")
-		}
-		return nil
-	}},
+	{"bootstrap_key", "", "an API key with all rights, of 16 characters or more", true, func(c *Config, v string) error { c.BootstrapKey = v; return keyText(v) }},
+	{"web_key", "", "the web client's API key, which may submit, read and delete, also on behalf of its users, of 16 characters or more", true, func(c *Config, v string) error { c.WebKey = v; return keyText(v) }},
 	{"jwt_issuer", "", "URL of the OpenID Connect issuer whose JWTs are taken, as their claim iss has it", false, func(c *Config, v string) error {
 		c.JWTIssuer = v
 		if v == "" {
@@ -126,10 +130,6 @@ var settings = []setting{
 	{"max_streams_per_account", "5000", "live connections of one account at once", false, func(c *Config, v string) error {
 		return whole(&c.MaxStreamsPerAccount, v, 1, 10_000_000)
 	}},
-	{"redis_url", "", "Redis through which several gateways hear each other, such as redis://host:6379/0; empty: there is only this one", true, func(c *Config, v string) error {
-		c.RedisURL = v
-		return redisAddress(v)
-	}},
 	{"wait_timeout", "120s", "longest that wait=true waits", false, func(c *Config, v string) error { return span(&c.WaitTimeout, v) }},
 	{"shutdown_timeout", "30s", "longest that requests may take to end at shutdown", false, func(c *Config, v string) error { return span(&c.ShutdownTimeout, v) }},
 	{"allow_private_callbacks", "false", "let clients' callbacks go to private addresses", false, func(c *Config, v string) error { return truth(&c.AllowPrivateCallbacks, v) }},
@@ -137,6 +137,26 @@ var settings = []setting{
 		c.MetricsOpen = v == "open" || v == "auto" && loopback(c.Host)
 		return among(v, "open", "key", "auto")
 	}},
+	{"redis_url", "", "URL of the Redis that several gateways share; empty: in memory", true, func(c *Config, v string) error {
+		c.RedisURL = v
+		if v != "" && !strings.HasPrefix(v, "redis://") && !strings.HasPrefix(v, "rediss://") {
+			return errors.New("it is no redis:// or rediss:// URL") // it may hold a password
+		}
+		return nil
+	}},
+	{"rate", "0", "requests a second of an API key's account; 0: any number", false, func(c *Config, v string) error { return rate(&c.Accounts.Rate, v) }},
+	{"burst", "0", "how many of them may come at once; 0: two seconds' worth", false, func(c *Config, v string) error { return whole(&c.Accounts.Rate.Burst, v, 0, limit.MostBurst) }},
+	{"user_rate", "20", "requests a second of a person: a JWT's user, or somebody for whom a key acts; 0: any number", false, func(c *Config, v string) error { return rate(&c.Users.Rate, v) }},
+	{"user_burst", "100", "how many of them may come at once; 0: two seconds' worth", false, func(c *Config, v string) error { return whole(&c.Users.Rate.Burst, v, 0, limit.MostBurst) }},
+	{"key_rate", "0", "requests a second with one API key; 0: any number", false, func(c *Config, v string) error { return rate(&c.Key, v) }},
+	{"key_burst", "0", "how many of them may come at once; 0: two seconds' worth", false, func(c *Config, v string) error { return whole(&c.Key.Burst, v, 0, limit.MostBurst) }},
+	{"address_rate", "0", "requests a second from one address (of IPv6: one /64); 0: any number", false, func(c *Config, v string) error { return rate(&c.Address, v) }},
+	{"address_burst", "0", "how many of them may come at once; 0: two seconds' worth", false, func(c *Config, v string) error { return whole(&c.Address.Burst, v, 0, limit.MostBurst) }},
+	{"daily_submissions", "0", "submissions a day (UTC) of an API key's account; 0: any number", false, func(c *Config, v string) error { return count(&c.Accounts.DailySubmissions, v) }},
+	{"daily_cpu", "0", "CPU time a day (UTC) of an API key's account, such as 2h; 0: any", false, func(c *Config, v string) error { return lasting(&c.Accounts.DailyCPU, v) }},
+	{"user_daily_submissions", "5000", "submissions a day (UTC) of a person; 0: any number", false, func(c *Config, v string) error { return count(&c.Users.DailySubmissions, v) }},
+	{"user_daily_cpu", "2h", "CPU time a day (UTC) of a person; 0: any", false, func(c *Config, v string) error { return lasting(&c.Users.DailyCPU, v) }},
+	{"retention", "0", "how long ended submissions are kept, such as 30d or 12h; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.Retention, v) }},
 	{"log_format", "text", "text or json", false, func(c *Config, v string) error { c.LogFormat = v; return among(v, "text", "json") }},
 	{"log_level", "info", "debug, info, warn or error", false, func(c *Config, v string) error {
 		if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
@@ -243,6 +263,38 @@ func whole(to *int, text string, least, most int) error {
 	return nil
 }
 
+func count(to *int64, text string) error {
+	var n int
+	err := whole(&n, text, 0, math.MaxInt32)
+	*to = int64(n)
+	return err
+}
+
+func rate(to *limit.Rate, text string) error {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || n != 0 && !(n >= limit.LeastRate && n <= limit.MostRate) {
+		return fmt.Errorf("%q is neither 0 nor a number from %g to %g", text, limit.LeastRate, limit.MostRate)
+	}
+	to.PerSecond = n
+	return nil
+}
+
+// lasting reads a time that may be many days, or 0.
+func lasting(to *time.Duration, text string) error {
+	const most = 100 * 365 * 24 * time.Hour
+	d, err := time.ParseDuration(text)
+	if days, inDays := strings.CutSuffix(text, "d"); inDays {
+		var n int
+		err = whole(&n, days, 0, int(most/(24*time.Hour)))
+		d = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || d < 0 || d > most {
+		return fmt.Errorf("%q is no time such as 30d or 12h, nor 0", text)
+	}
+	*to = d
+	return nil
+}
+
 func span(to *time.Duration, text string) error {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > 24*time.Hour {
@@ -270,6 +322,13 @@ func list(text string) []string {
 	return words
 }
 
+func keyText(text string) error {
+	if text != "" && len(text) < 16 {
+		return errors.New("it is shorter than 16 characters")
+	}
+	return nil
+}
+
 func filled(text string) error {
 	if text == "" {
 		return errors.New("it can't be empty")
@@ -281,14 +340,6 @@ func address(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("%q is no http or https URL", text)
-	}
-	return nil
-}
-
-func redisAddress(text string) error {
-	u, err := url.Parse(text)
-	if text != "" && (err != nil || u.Host == "" || u.Scheme != "redis" && u.Scheme != "rediss") {
-		return errors.New("it is no URL such as redis://host:6379/0")
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/sandgate/sandgate/gateway/limit"
 )
 
 func env(values map[string]string) func(string) (string, bool) {
@@ -66,6 +68,31 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	if _, err := Load([]string{"--help"}, env(nil)); !errors.Is(err, pflag.ErrHelp) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	c, err := Load(nil, env(map[string]string{
+		"SANDGATE_RATE": "2.5", "SANDGATE_BURST": "7", "SANDGATE_DAILY_SUBMISSIONS": "100", "SANDGATE_DAILY_CPU": "2h", "SANDGATE_RETENTION": "30d",
+		"SANDGATE_USER_RATE": "0", "SANDGATE_TRUSTED_PROXIES": "10.0.0.0/8,127.0.0.1", "SANDGATE_REDIS_URL": "redis://localhost",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := limit.Bounds{Rate: limit.Rate{PerSecond: 2.5, Burst: 7}, DailySubmissions: 100, DailyCPU: 2 * time.Hour}
+	if c.Accounts != want || c.Retention != 30*24*time.Hour || c.Users.Rate.Limited() || len(c.TrustedProxies) != 2 {
+		t.Errorf("got %+v", c)
+	}
+	for setting, bad := range map[string][]string{
+		"RATE": {"-1", "0.0001", "1e9", "NaN", "x"}, "RETENTION": {"-1h", "1w", "40000d", "d"}, "DAILY_CPU": {"7"},
+		"TRUSTED_PROXIES": {"all"}, "CLIENT_IP_HEADER": {"X-Mine"}, "REDIS_URL": {"localhost:hush"},
+	} {
+		for _, value := range bad {
+			if _, err := Load(nil, env(map[string]string{"SANDGATE_" + setting: value})); err == nil || strings.Contains(err.Error(), "hush") {
+				t.Errorf("%s=%s: %v", setting, value, err)
+			}
+		}
 	}
 }
 

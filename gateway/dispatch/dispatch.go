@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sandgate/sandgate/gateway/requestid"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/judge0/api"
 )
@@ -405,7 +406,7 @@ func (d *Dispatcher) forward(ctx context.Context, batch []*entry) {
 		d.recovered()
 		return
 	}
-	call, cancel := context.WithTimeout(ctx, d.CallTimeout)
+	call, cancel := context.WithTimeout(requestid.With(ctx, requestOf(handovers)), d.CallTimeout)
 	receipts, err := d.Engine.Create(call, handovers)
 	cancel()
 	switch {
@@ -422,6 +423,17 @@ func (d *Dispatcher) forward(ctx context.Context, batch []*entry) {
 	default:
 		d.failed(ctx, batch, handovers, err)
 	}
+}
+
+// requestOf gives the id of the request that all of a batch came with. Where they came with several, the
+// engine names its own.
+func requestOf(batch []submission.Handover) string {
+	for _, h := range batch[1:] {
+		if h.RequestID != batch[0].RequestID {
+			return ""
+		}
+	}
+	return batch[0].RequestID
 }
 
 // handovers makes what goes to the pool, and reads from the store what memory does not hold.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/go-resty/resty/v2"
 
+	"github.com/sandgate/sandgate/gateway/requestid"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/judge0/api"
 )
@@ -89,6 +90,12 @@ func New(o Options) *Client {
 	if o.Token != "" {
 		client.SetHeader(o.Header, o.Token)
 	}
+	client.OnBeforeRequest(func(_ *resty.Client, r *resty.Request) error {
+		if id := requestid.Of(r.Context()); id != "" {
+			r.SetHeader(requestid.Header, id)
+		}
+		return nil
+	})
 	return &Client{http: client, transport: transport}
 }
 

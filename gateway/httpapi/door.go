@@ -10,8 +10,11 @@ import (
 	"github.com/sandgate/sandgate/gateway/submission"
 )
 
-// door lets in who may.
-type door struct{ keys Authenticator }
+// door lets in who may, unless they come too fast.
+type door struct {
+	keys   Authenticator
+	limits *Limits
+}
 
 // always is an Authenticator to which everybody is the same account.
 type always auth.Account
@@ -27,9 +30,12 @@ func (d *door) needs(scope auth.Scope) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		account, err := d.keys.Authenticate(c.Request)
 		if err == nil && scope != "" && !account.May(scope) {
-			account, err = d.keys.Authorize(c.Request, account, scope)
+			var allowed auth.Account
+			if allowed, err = d.keys.Authorize(c.Request, account, scope); err == nil {
+				account = allowed
+			}
 		}
-		enter(c, account, err)
+		d.enter(c, account, err)
 	}
 }
 
@@ -39,16 +45,22 @@ func (d *door) managesKeys(c *gin.Context) {
 	if err == nil && !account.MayManageKeys() {
 		err = submission.Errorf(submission.Forbidden, "managing keys takes the scope %q, or to be signed in", auth.Admin)
 	}
-	enter(c, account, err)
+	d.enter(c, account, err)
 }
 
-func enter(c *gin.Context, account auth.Account, err error) {
+// enter lets account in, or answers with why it may not. A request that is refused counts as well, of
+// its account if that is known.
+func (d *door) enter(c *gin.Context, account auth.Account, err error) {
+	if account.ID != "" {
+		c.Request = c.Request.WithContext(auth.WithAccount(c.Request.Context(), account))
+	}
+	if fast := d.limits.admit(c); fast != nil {
+		err = fast
+	}
 	if err != nil {
 		_ = c.Error(err)
 		c.Abort()
-		return
 	}
-	c.Request = c.Request.WithContext(auth.WithAccount(c.Request.Context(), account))
 }
 
 // account is who passed the door.

@@ -29,6 +29,7 @@ var kinds = map[submission.Code]struct {
 	submission.Conflict:        {http.StatusConflict, "conflict"},
 	submission.TooLarge:        {http.StatusRequestEntityTooLarge, "too-large"},
 	submission.TooMany:         {http.StatusTooManyRequests, "too-many-requests"},
+	submission.QuotaReached:    {http.StatusTooManyRequests, "quota-reached"},
 	submission.QueueFull:       {http.StatusServiceUnavailable, "queue-full"},
 	submission.Unavailable:     {http.StatusServiceUnavailable, "unavailable"},
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,7 @@ type judge0 struct {
 	submissions Submissions
 	catalogue   submission.Catalogue
 	metrics     Recorder
+	room        *room
 }
 
 const (
@@ -111,7 +113,12 @@ func (j *judge0) get(c *gin.Context) {
 
 func (j *judge0) delete(c *gin.Context) {
 	j.show(c, true, func(ctx context.Context, account, token string, _ submission.Part) (*submission.Submission, error) {
-		return j.submissions.Delete(ctx, account, token)
+		sub, err := j.submissions.Delete(ctx, account, token)
+		var fault *submission.Error
+		if errors.As(err, &fault) && fault.Code == submission.Conflict {
+			err = submission.Errorf(submission.Malformed, "%s", fault.Message) // as Judge0 has it
+		}
+		return sub, err
 	})
 }
 
@@ -170,55 +177,55 @@ func (j *judge0) getBatch(c *gin.Context) {
 	for i := range tokens {
 		tokens[i] = strings.TrimSpace(tokens[i])
 	}
-	subs, err := j.submissions.GetMany(c.Request.Context(), account(c), tokens, submission.Part(shape.fields.Program()))
+	subs, err := j.submissions.GetMany(c.Request.Context(), account(c), tokens, submission.Outcome)
 	if err != nil {
 		_ = c.Error(err)
 		return
 	}
-	bodies, err := j.renderAll(subs, shape)
-	if err != nil {
-		_ = c.Error(plain(err))
-		return
+	answer := bulk{room: j.room}
+	defer answer.release()
+	what := submission.Part(shape.fields.Program())
+	for at := 0; at < len(subs); {
+		n := answer.next(len(subs)-at, 3)
+		chunk := subs[at : at+n]
+		if what == submission.Whole {
+			if chunk, err = j.submissions.GetMany(c.Request.Context(), account(c), tokens[at:at+n], what); err != nil {
+				_ = c.Error(err)
+				return
+			}
+		}
+		if err := j.renderAll(&answer, chunk, shape); err != nil {
+			_ = c.Error(err)
+			return
+		}
+		at += n
 	}
-	c.JSON(http.StatusOK, gin.H{"submissions": bodies})
+	if err := answer.answer(c, nil); err != nil {
+		_ = c.Error(err)
+	}
 }
 
-func (j *judge0) renderAll(subs []*submission.Submission, shape shape) ([]json.RawMessage, error) {
-	bodies := make([]json.RawMessage, len(subs))
-	for i, sub := range subs {
-		if sub == nil {
-			bodies[i] = json.RawMessage("null")
-			continue
+// renderAll adds what was read to a list; null stands for what is not there.
+func (j *judge0) renderAll(answer *bulk, subs []*submission.Submission, shape shape) error {
+	answer.read(subs)
+	for _, sub := range subs {
+		piece := json.RawMessage("null")
+		if sub != nil {
+			var err error
+			if piece, err = j.render(sub, shape); err != nil {
+				return plain(err)
+			}
 		}
-		body, err := j.render(sub, shape)
+		err := answer.add(piece)
+		var tooLarge errListTooLarge
+		if errors.As(err, &tooLarge) {
+			return tooLarge.asked()
+		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		bodies[i] = body
 	}
-	return bodies, nil
-}
-
-// pageMeta tells where in the list a page is.
-type pageMeta struct {
-	CurrentPage int  `json:"current_page"`
-	NextPage    *int `json:"next_page"`
-	PrevPage    *int `json:"prev_page"`
-	TotalPages  int  `json:"total_pages"`
-	TotalCount  int  `json:"total_count"`
-}
-
-func metaOf(page, perPage, total int) pageMeta {
-	meta := pageMeta{CurrentPage: page, TotalPages: max(1, (total+perPage-1)/perPage), TotalCount: total}
-	if page < meta.TotalPages {
-		next := page + 1
-		meta.NextPage = &next
-	}
-	if page > 1 {
-		previous := page - 1
-		meta.PrevPage = &previous
-	}
-	return meta
+	return nil
 }
 
 func (j *judge0) list(c *gin.Context) {
@@ -239,17 +246,37 @@ func (j *judge0) list(c *gin.Context) {
 		return
 	}
 	page, perPage = min(page, 1_000_000), min(perPage, perPageMost)
-	subs, total, err := j.submissions.List(c.Request.Context(), account(c), page, perPage, submission.Part(shape.fields.Program()))
-	if err != nil {
+	ctx, what := c.Request.Context(), submission.Part(shape.fields.Program())
+	answer := bulk{room: j.room}
+	defer answer.release()
+	total, offset, seen := 0, (page-1)*perPage, map[string]bool{}
+	for len(answer.pieces) < perPage {
+		n := answer.next(perPage-len(answer.pieces), 3)
+		// What comes in meanwhile moves the rest on: some are read twice then, and none is missed.
+		chunk, all, err := j.submissions.List(ctx, account(c), offset, n, what)
+		if err != nil {
+			_ = c.Error(err)
+			return
+		}
+		if offset += n; len(seen) == 0 {
+			total = all
+		}
+		there := len(chunk)
+		fresh := slices.DeleteFunc(chunk, func(sub *submission.Submission) bool { return seen[sub.Token] })
+		for _, sub := range fresh {
+			seen[sub.Token] = true
+		}
+		if err := j.renderAll(&answer, fresh, shape); err != nil {
+			_ = c.Error(err)
+			return
+		}
+		if there < n {
+			break
+		}
+	}
+	if err := answer.answer(c, gin.H{"meta": api.NewPageMeta(page, perPage, total)}); err != nil {
 		_ = c.Error(err)
-		return
 	}
-	bodies, err := j.renderAll(subs, shape)
-	if err != nil {
-		_ = c.Error(plain(err))
-		return
-	}
-	c.JSON(http.StatusOK, gin.H{"submissions": bodies, "meta": metaOf(page, perPage, total)})
 }
 
 // number reads the whole number at the start of text, 0 where there is none.

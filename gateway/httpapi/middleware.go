@@ -10,10 +10,11 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/sandgate/sandgate/gateway/requestid"
 	"github.com/sandgate/sandgate/gateway/submission"
 )
 
-const requestIDHeader = "X-Request-Id"
+const requestIDHeader = requestid.Header
 
 // observe counts and logs requests, names them, and turns a panic into an error. The log has the
 // route and the submission's token, never a query, which may hold a key.
@@ -26,6 +27,7 @@ func observe(metrics Recorder, log *slog.Logger, now func() time.Time) gin.Handl
 		}
 		c.Header(requestIDHeader, id)
 		c.Set(requestIDHeader, id)
+		c.Request = c.Request.WithContext(requestid.With(c.Request.Context(), id))
 		metrics.Begin()
 		defer func() {
 			if fault := recover(); fault != nil {
@@ -85,7 +87,7 @@ func allowOrigins(c *gin.Context) {
 		return
 	}
 	c.Header("Access-Control-Allow-Origin", "*")
-	c.Header("Access-Control-Expose-Headers", requestIDHeader+", Retry-After")
+	c.Header("Access-Control-Expose-Headers", requestIDHeader+", Retry-After, Location, "+limitHeaders)
 	if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
 		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
 		c.Header("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Auth-Token, X-Auth-User, X-RapidAPI-Key, X-RapidAPI-Host, X-Request-Id, Last-Event-ID")

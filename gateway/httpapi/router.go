@@ -28,7 +28,7 @@ type Submissions interface {
 	CreateMany(ctx context.Context, account string, requests []submission.Request) ([]submission.Created, error)
 	Get(ctx context.Context, account, token string, what submission.Part) (*submission.Submission, error)
 	GetMany(ctx context.Context, account string, tokens []string, what submission.Part) ([]*submission.Submission, error)
-	List(ctx context.Context, account string, page, perPage int, what submission.Part) ([]*submission.Submission, int, error)
+	List(ctx context.Context, account string, offset, limit int, what submission.Part) ([]*submission.Submission, int, error)
 	Delete(ctx context.Context, account, token string) (*submission.Submission, error)
 }
 
@@ -37,6 +37,14 @@ type Authenticator interface {
 	Authenticate(r *http.Request) (auth.Account, error)
 	// Authorize gives the account with a scope that it lacks, if the request carries more that gives it.
 	Authorize(r *http.Request, account auth.Account, scope auth.Scope) (auth.Account, error)
+}
+
+// Records keeps what accounts ask of their submissions beyond the single one.
+type Records interface {
+	History(ctx context.Context, account string, filter submission.Filter) (page []*submission.Submission, next string, err error)
+	AddShare(ctx context.Context, share submission.Share) (submission.Share, error)
+	Share(ctx context.Context, id string) (submission.Share, error)
+	RemoveShare(ctx context.Context, account, token string) error
 }
 
 // Pool gives the engine's read-only pages.
@@ -61,6 +69,9 @@ type Recorder interface {
 // Options are the parts of the API; all are needed.
 type Options struct {
 	Submissions Submissions
+	Records     Records
+	Usage       Usage
+	Limits      Limits
 	Keys        Authenticator
 	Directory   Directory
 	Address     func(*http.Request) netip.Addr // of the client
@@ -74,6 +85,8 @@ type Options struct {
 	Log         *slog.Logger
 	Now         func() time.Time
 	MaxBody     int64 // bytes
+
+	room *room // nil: the usual bounds
 }
 
 func newEngine() *gin.Engine {
@@ -92,7 +105,7 @@ func newEngine() *gin.Engine {
 func Administration(directory Directory, by auth.Account) http.Handler {
 	r := newEngine()
 	r.Use(answerErrors(slog.New(slog.DiscardHandler)))
-	administer(r, &door{always(by)}, directory, func(*http.Request) netip.Addr { return netip.Addr{} })
+	administer(r, &door{always(by), &Limits{}}, directory, func(*http.Request) netip.Addr { return netip.Addr{} })
 	return r
 }
 
@@ -100,12 +113,21 @@ func Administration(directory Directory, by auth.Account) http.Handler {
 func New(o Options) http.Handler {
 	r := newEngine()
 
-	door := &door{o.Keys}
+	o.Limits.address = o.Address
+	door := &door{o.Keys, &o.Limits}
+	open := o.Limits.open
 	read, submit, remove, admin := door.needs(auth.Read), door.needs(auth.Submit), door.needs(auth.Delete), door.needs(auth.Admin)
 	known := door.needs("")
-	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
+	room := o.room
+	if room == nil {
+		room = newRoom()
+	}
+	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics, room: room}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
 	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
+	kept := &history{submissions: o.Submissions, records: o.Records, catalogue: o.Catalogue, room: room}
+	shared := &shares{records: o.Records, submissions: o.Submissions, catalogue: o.Catalogue, now: o.Now}
+	used := &usage{used: o.Usage, bounds: o.Limits.Bounds, now: o.Now}
 	push := &liveRoutes{o.Live}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 
@@ -122,14 +144,14 @@ func New(o Options) http.Handler {
 	both("GET", "/submissions/batch", read, j.getBatch)
 	both("GET", "/submissions/:token", read, j.get)
 	both("DELETE", "/submissions/:token", remove, j.delete)
-	both("GET", "/languages", j.languages)
-	both("GET", "/languages/all", j.allLanguages)
-	both("GET", "/languages/:id", j.language, pool.language)
-	both("GET", "/statuses", j.statuses)
-	both("GET", "/about", j.about)
-	both("GET", "/version", j.version)
-	both("GET", "/license", pool.open("/license"))
-	both("GET", "/config_info", pool.open("/config_info"))
+	both("GET", "/languages", open, j.languages)
+	both("GET", "/languages/all", open, j.allLanguages)
+	both("GET", "/languages/:id", open, j.language, pool.language)
+	both("GET", "/statuses", open, j.statuses)
+	both("GET", "/about", open, j.about)
+	both("GET", "/version", open, j.version)
+	both("GET", "/license", open, pool.open("/license"))
+	both("GET", "/config_info", open, pool.open("/config_info"))
 	both("GET", "/isolate", known, pool.open("/isolate"))
 	both("GET", "/system_info", known, pool.open("/system_info"))
 	both("GET", "/statistics", known, pool.statistics)
@@ -137,14 +159,20 @@ func New(o Options) http.Handler {
 	both("POST", "/authenticate", known, nothing)
 	both("POST", "/authorize", remove, nothing)
 
-	r.GET("/api/v1/languages", v1.languages)
+	r.GET("/api/v1/languages", open, v1.languages)
 	r.POST("/api/v1/run", submit, v1.run)
-	r.GET("/api/v1/submissions/:token", read, v1.get)
+	r.GET("/api/v1/submissions", read, kept.list)
+	r.GET("/api/v1/submissions/:token", read, kept.get)
+	r.DELETE("/api/v1/submissions/:token", remove, kept.delete)
 	r.GET("/api/v1/submissions/:token/events", read, push.job)
 	r.GET("/api/v1/events", read, push.account)
 	r.GET("/socket.io/", push.socket)
 	r.POST("/socket.io/", push.socket)
 
+	r.POST("/api/v1/submissions/:token/share", submit, shared.add)
+	r.DELETE("/api/v1/submissions/:token/share", submit, shared.remove)
+	r.GET("/api/v1/shared/:id", open, shared.get)
+	r.GET("/api/v1/usage", read, used.get)
 	r.GET("/api/v1/me", known, me)
 	administer(r, door, o.Directory, o.Address)
 
@@ -157,7 +185,7 @@ func New(o Options) http.Handler {
 	} else {
 		r.GET("/metrics", admin, metrics)
 	}
-	r.NoRoute(func(c *gin.Context) {
+	r.NoRoute(open, func(c *gin.Context) {
 		_ = c.Error(submission.Errorf(submission.NotFound, "there is nothing at this address"))
 	})
 	return r

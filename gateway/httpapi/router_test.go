@@ -20,6 +20,7 @@ import (
 
 	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/engine"
+	"github.com/sandgate/sandgate/gateway/limit"
 	"github.com/sandgate/sandgate/gateway/metrics"
 	"github.com/sandgate/sandgate/gateway/store/sqlite"
 	"github.com/sandgate/sandgate/gateway/submission"
@@ -31,7 +32,7 @@ import (
 var openRoutes = map[string]bool{
 	"GET /languages": true, "GET /languages/all": true, "GET /languages/:id": true, "GET /statuses": true,
 	"GET /about": true, "GET /version": true, "GET /license": true, "GET /config_info": true,
-	"GET /api/v1/languages": true, "GET /healthz": true, "GET /readyz": true,
+	"GET /api/v1/languages": true, "GET /api/v1/shared/:id": true, "GET /healthz": true, "GET /readyz": true,
 	"PUT /internal/callbacks/:token/:mac": true,
 	"GET /socket.io":                      true, "POST /socket.io": true, // Socket.IO says who connects after the connection is made
 }
@@ -139,24 +140,6 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-func TestMetaOf(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct{ page, per, total, pages, next, previous int }{
-		{1, 20, 0, 1, 0, 0}, {1, 20, 20, 1, 0, 0}, {1, 20, 21, 2, 2, 0}, {2, 20, 41, 3, 3, 1}, {3, 20, 41, 3, 0, 2}, {9, 20, 41, 3, 0, 8},
-	} {
-		meta := metaOf(tc.page, tc.per, tc.total)
-		or0 := func(n *int) int {
-			if n == nil {
-				return 0
-			}
-			return *n
-		}
-		if meta.TotalPages != tc.pages || or0(meta.NextPage) != tc.next || or0(meta.PrevPage) != tc.previous {
-			t.Errorf("%+v: got %+v", tc, meta)
-		}
-	}
-}
-
 // anything answers for what is behind the handlers.
 type anything struct{ Submissions }
 
@@ -204,12 +187,32 @@ func (a anything) GetMany(_ context.Context, _ string, tokens []string, _ submis
 	return make([]*submission.Submission, len(tokens)), nil
 }
 
-func (anything) List(_ context.Context, _ string, page, perPage int, _ submission.Part) ([]*submission.Submission, int, error) {
-	if page < 1 || page > 1_000_000 || perPage < 1 || perPage > perPageMost {
-		return nil, 0, fmt.Errorf("page %d of %d", page, perPage)
+func (anything) List(_ context.Context, _ string, offset, limit int, _ submission.Part) ([]*submission.Submission, int, error) {
+	if offset < 0 || offset > 1_000_000*perPageMost || limit < 1 || limit > perPageMost {
+		return nil, 0, fmt.Errorf("%d after %d", limit, offset)
 	}
-	return nil, page, nil
+	return nil, offset, nil
 }
+
+func (anything) Delete(context.Context, string, string) (*submission.Submission, error) {
+	return nil, submission.Errorf(submission.Conflict, "it has not ended")
+}
+
+func (anything) History(context.Context, string, submission.Filter) ([]*submission.Submission, string, error) {
+	return nil, "", nil
+}
+
+func (anything) AddShare(_ context.Context, share submission.Share) (submission.Share, error) {
+	return share, nil
+}
+func (anything) Share(context.Context, string) (submission.Share, error) {
+	return submission.Share{}, nil
+}
+func (anything) RemoveShare(context.Context, string, string) error { return nil }
+func (anything) Usage(context.Context, string, time.Time, time.Time) ([]limit.Usage, error) {
+	return nil, nil
+}
+func (anything) bounds(context.Context) limit.Bounds { return limit.Bounds{} }
 
 func (anything) Verify(token, mac string) bool                  { return token == mac }
 func (anything) Callback(context.Context, string, []byte) error { return nil }
@@ -226,7 +229,7 @@ func FuzzRequest(f *testing.F) {
 	f.Cleanup(func() { _ = store.Close() })
 	keys := auth.NewKeys(store, time.Now)
 	handler := New(Options{
-		Submissions: a, Keys: a, Directory: keys, Address: keys.Address, Catalogue: a, Pool: a, Callbacks: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
+		Submissions: a, Records: a, Usage: a, Limits: Limits{Bounds: a.bounds}, Keys: a, Directory: keys, Address: keys.Address, Catalogue: a, Pool: a, Callbacks: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
 		Ready: func(context.Context) error { return nil },
 	})
 	const good = `{"source_code":"print(1)","language_id":71}`
@@ -238,6 +241,11 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/submissions", "page=-99999999999999999999&per_page=1e9", "", []byte{})
 	f.Add("GET", "/submissions/batch", "tokens=a,,%00,%FF&fields=token,*", "", []byte{})
 	f.Add("GET", "/submissions/\xff\x00", "base64_encoded=false", "", []byte{})
+	f.Add("GET", "/api/v1/submissions", "language=python,71&status=3&since=2026-01-01T00:00:00Z&limit=5&cursor=x", "", []byte{})
+	f.Add("GET", "/api/v1/submissions/d85cd024-1548-4165-96c7-7bc88673f194", "program=true", "", []byte{})
+	f.Add("DELETE", "/api/v1/submissions/d85cd024-1548-4165-96c7-7bc88673f194", "", "", []byte{})
+	f.Add("GET", "/api/v1/usage", "from=0001-01-01&to=9999-12-31", "", []byte{})
+	f.Add("GET", "/api/v1/shared/x", "", "", []byte{})
 	f.Add("POST", "/api/v1/keys", "", "application/json", []byte(`{"name":"x","scopes":["read",7],"expiresAt":"2030-01-01T00:00:00Z"}`))
 	f.Add("PATCH", "/api/v1/keys/x", "", "", []byte(`{"name":null,"expiresAt":7}`))
 	f.Add("POST", "/api/v1/accounts/a/keys/x/rotate", "", "", []byte(`{"overlapSeconds":9223372036854775807}`))

@@ -153,15 +153,6 @@ func renamed(err error) error {
 	return &submission.Error{Code: fault.Code, Message: fault.Message, Fields: fields}
 }
 
-func (v *v1) get(c *gin.Context) {
-	sub, err := v.submissions.Get(c.Request.Context(), account(c), c.Param("token"), submission.Outcome)
-	if err != nil {
-		_ = c.Error(err)
-		return
-	}
-	c.JSON(http.StatusOK, NewJob(sub, v.catalogue))
-}
-
 // Job is a submission as /api/v1 and live streams show it. Times are in seconds, memory in
 // kilobytes.
 type Job struct {

@@ -28,6 +28,12 @@ type Metrics struct {
 	refused    *prometheus.CounterVec
 	dropped    *prometheus.CounterVec
 	delivery   prometheus.Histogram
+	limited    *prometheus.CounterVec
+	quotas     *prometheus.CounterVec
+	fallbacks  prometheus.Counter
+	expired    prometheus.Counter
+	sweepFails prometheus.Counter
+	store      *prometheus.HistogramVec
 }
 
 const namespace = "sandgate_gateway"
@@ -56,9 +62,19 @@ func New() *Metrics {
 			Namespace: namespace, Name: "live_delivery_seconds", Help: "From the announcement of a state until a listener's event was written.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
+		limited:    counter("limited_total", "Requests refused for coming too fast, by what they had too many of: address, account or key.", "kind"),
+		quotas:     counter("quota_refusals_total", "Submissions refused for a daily quota, by quota: submissions or cpu. A batch counts once.", "quota"),
+		fallbacks:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "limit_fallbacks_total", Help: "Requests limited by this gateway alone because Redis was away."}),
+		expired:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "expired_total", Help: "Submissions removed because they were kept for long enough."}),
+		sweepFails: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "sweep_failures_total", Help: "Sweeps for expired submissions that failed."}),
+		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "store_seconds", Help: "Time that the store took, by operation: in SQLite, commit, each of which may hold many writes.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
+		}, []string{"operation"}),
 	}
 	m.registry.MustRegister(
 		m.requests, m.latency, m.inFlight, m.intake, m.dispatched, m.callbacks, m.results, m.webhooks, m.refused, m.dropped, m.delivery,
+		m.limited, m.quotas, m.fallbacks, m.expired, m.sweepFails, m.store,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -68,6 +84,12 @@ func New() *Metrics {
 func (m *Metrics) Gauge(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, value))
 }
+
+// Describe and Collect make the whole a prometheus.Collector.
+func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) { m.registry.Describe(descriptions) }
+
+// Collect gives all metrics.
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric) { m.registry.Collect(metrics) }
 
 // Handler serves the metrics.
 func (m *Metrics) Handler() http.Handler {
@@ -118,3 +140,23 @@ func (m *Metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc
 
 // Delivered counts an event that was written to a live connection.
 func (m *Metrics) Delivered(took time.Duration) { m.delivery.Observe(took.Seconds()) }
+
+// Limited counts a request that was refused for coming too fast.
+func (m *Metrics) Limited(kind string) { m.limited.WithLabelValues(kind).Inc() }
+
+// QuotaRefused counts a request that was refused for what its account used that day.
+func (m *Metrics) QuotaRefused(quota string) { m.quotas.WithLabelValues(quota).Inc() }
+
+// LimitFellBack counts a request that was limited without the Redis that gateways share.
+func (m *Metrics) LimitFellBack() { m.fallbacks.Inc() }
+
+// Expired counts submissions that were removed for their age.
+func (m *Metrics) Expired(n int) { m.expired.Add(float64(n)) }
+
+// SweepFailed counts a sweep that failed.
+func (m *Metrics) SweepFailed() { m.sweepFails.Inc() }
+
+// Store notes how long the store took.
+func (m *Metrics) Store(operation string, took time.Duration) {
+	m.store.WithLabelValues(operation).Observe(took.Seconds())
+}

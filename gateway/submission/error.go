@@ -24,6 +24,7 @@ const (
 	TooMany              // too many requests or failed attempts; RetryAfter says when there may be more
 	QueueFull            // too many submissions wait for the pool
 	Unavailable          // something that is needed can't be reached
+	QuotaReached         // the account has used up what it may use in a day
 )
 
 // Error is a fault that may be shown to a client: Message says it in plain words, Err holds the

@@ -71,6 +71,18 @@ func FindLanguage(languages api.Languages, name string) (api.Language, bool) {
 	return api.Language{}, false
 }
 
+// LanguageVersions gives the ids of all versions of a language, by its key or its label.
+func LanguageVersions(languages api.Languages, name string) []int {
+	wanted := strings.ToLower(strings.TrimSpace(name))
+	var ids []int
+	for _, language := range languages.All() {
+		if n := named(language); n.Key == wanted || strings.ToLower(n.Label) == wanted {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids
+}
+
 func (n NamedLanguage) preferredTo(other NamedLanguage) bool {
 	if n.Key == "c" || n.Key == "cpp" {
 		if a, b := strings.HasPrefix(n.Version, "GCC"), strings.HasPrefix(other.Version, "GCC"); a != b {

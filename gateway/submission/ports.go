@@ -80,6 +80,13 @@ type Dispatcher interface {
 	Dispatch(subs ...*Submission)
 }
 
+// Quotas keep accounts within what they may use in a day.
+type Quotas interface {
+	// Admit counts n submissions of an account, or gives an Error QuotaReached. The caller gives back
+	// what is not taken in after all.
+	Admit(ctx context.Context, account string, n int) (giveBack func(), err error)
+}
+
 // Event tells that a submission came to a new state. Submission is nil where another gateway said so,
 // and where the State is Unknown: the reader asks the Store.
 type Event struct {

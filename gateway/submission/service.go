@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sandgate/sandgate/gateway/requestid"
 	"github.com/sandgate/sandgate/judge0/api"
 )
 
@@ -19,6 +20,7 @@ type Options struct {
 	Store      Store
 	Catalogue  Catalogue
 	Dispatcher Dispatcher
+	Quotas     Quotas
 	Bus        Bus
 	Now        func() time.Time
 	NewToken   func() string // unique, and not to be guessed
@@ -142,11 +144,20 @@ func (s *Service) prepare(account string, request Request) (*Submission, error) 
 }
 
 func (s *Service) takeIn(ctx context.Context, subs ...*Submission) error {
-	if err := s.Dispatcher.Reserve(len(subs)); err != nil {
+	giveBack, err := s.Quotas.Admit(ctx, subs[0].Account, len(subs))
+	if err != nil {
 		return err
+	}
+	if err := s.Dispatcher.Reserve(len(subs)); err != nil {
+		giveBack()
+		return err
+	}
+	for _, sub := range subs {
+		sub.RequestID = requestid.Of(ctx)
 	}
 	if err := s.Store.Insert(ctx, subs...); err != nil {
 		s.Dispatcher.Release(len(subs))
+		giveBack()
 		return fmt.Errorf("store submissions: %w", err)
 	}
 	s.Dispatcher.Dispatch(subs...)
@@ -220,10 +231,10 @@ func (s *Service) GetMany(ctx context.Context, account string, tokens []string, 
 	return subs, nil
 }
 
-// List gives a page of the account's submissions, newest first, and the number of all of them.
-// Pages are counted from 1.
-func (s *Service) List(ctx context.Context, account string, page, perPage int, what Part) ([]*Submission, int, error) {
-	return s.Store.List(ctx, account, (page-1)*perPage, perPage, what)
+// List gives up to limit of the account's submissions, newest first, after the first offset of them,
+// and the number of all.
+func (s *Service) List(ctx context.Context, account string, offset, limit int, what Part) ([]*Submission, int, error) {
+	return s.Store.List(ctx, account, offset, limit, what)
 }
 
 // The bounds of Changed.
@@ -260,7 +271,7 @@ func (s *Service) Changed(ctx context.Context, account string, since time.Time) 
 func (s *Service) Delete(ctx context.Context, account, token string) (*Submission, error) {
 	sub, deleted, err := s.Store.Delete(ctx, account, token)
 	if err == nil && !deleted {
-		err = Errorf(Malformed, "submission cannot be deleted because its status is %d (%s)", sub.Status, api.StatusOf(sub.Status).Description)
+		err = Errorf(Conflict, "submission cannot be deleted because its status is %d (%s)", sub.Status, api.StatusOf(sub.Status).Description)
 	}
 	return sub, err
 }

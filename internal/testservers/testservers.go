@@ -106,6 +106,12 @@ func (s *server) Kill() {
 	<-s.ended
 }
 
+// Pause has the server answer nothing until Resume, while its connections stay open.
+func (s *server) Pause() { _ = syscall.Kill(-s.command.Process.Pid, syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (s *server) Resume() { _ = syscall.Kill(-s.command.Process.Pid, syscall.SIGCONT) }
+
 // Remove ends the server and deletes its data.
 func (s *server) Remove() {
 	s.Kill()

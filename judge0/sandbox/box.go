@@ -73,6 +73,7 @@ type Box struct {
 	sandbox *Sandbox
 	first   *first
 	group   cgroup // nil where there are none
+	inUse   bool   // counted as such
 	runs    int64
 	broken  bool
 }
@@ -418,6 +419,7 @@ func clamp(resource int, value uint64) wire.ResourceLimit {
 // Close destroys the box, in the background.
 func (b *Box) Close() {
 	b.sandbox.ending.Add(1)
+	b.released()
 	go func() {
 		defer b.sandbox.ending.Done()
 		b.destroy()

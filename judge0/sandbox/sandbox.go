@@ -32,7 +32,9 @@ type Options struct {
 	CPURate bool
 	// RequireCgroup refuses to start on resource limits alone.
 	RequireCgroup bool
-	Logger        *slog.Logger
+	// Observer is told what there is to measure; may be nil.
+	Observer Observer
+	Logger   *slog.Logger
 
 	withoutCgroup bool // as on a host that gives none
 }
@@ -68,6 +70,8 @@ type Sandbox struct {
 	program *os.File // sandbox-init, for what it does inside boxes
 	null    *os.File
 	reason  string
+	observe Observer
+	pool    pool
 	log     *slog.Logger
 
 	sequence atomic.Uint64
@@ -87,7 +91,10 @@ func New(options Options) (*Sandbox, error) {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Sandbox{log: options.Logger, ready: make(chan *Box, max(options.Ready, 1))}
+	if options.Observer == nil {
+		options.Observer = unobserved{}
+	}
+	s := &Sandbox{log: options.Logger, observe: options.Observer, ready: make(chan *Box, max(options.Ready, 1))}
 	if err := s.prepare(options); err != nil {
 		s.cleanUp()
 		return nil, err
@@ -221,14 +228,15 @@ func (s *Sandbox) Err() error {
 
 // Box gives a box that nobody has used. The caller closes it.
 func (s *Sandbox) Box(ctx context.Context) (*Box, error) {
+	began := time.Now()
 	select {
 	case box := <-s.ready:
-		return box, nil
+		return s.taken(box, began), nil
 	default:
 	}
 	select {
 	case box := <-s.ready:
-		return box, nil
+		return s.taken(box, began), nil
 	case <-ctx.Done():
 		return nil, errors.Join(ctx.Err(), s.Err())
 	}
@@ -238,7 +246,7 @@ func (s *Sandbox) fill(ctx context.Context) {
 	defer s.filling.Done()
 	wait := 10 * time.Millisecond
 	for {
-		box, err := s.build()
+		box, err := s.buildObserved()
 		if err != nil {
 			s.buildErr.Store(&err)
 			s.log.Error("a box can't be built", "error", err)

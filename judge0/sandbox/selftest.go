@@ -61,8 +61,10 @@ var probes = []probe{
 func (s *Sandbox) selfTest() error {
 	for _, p := range probes {
 		if p.groups && s.groups == nil {
+			s.observe.Tested(p.limit, false, 0)
 			continue
 		}
+		began := time.Now()
 		box, err := s.build()
 		if err != nil {
 			return fmt.Errorf("this host can't isolate programs: %w%s", err, hint(err))
@@ -83,6 +85,7 @@ func (s *Sandbox) selfTest() error {
 			return fmt.Errorf("the sandbox does not hold programs to %s: a test program ended with code %d, signal %d, output %.100q, errors %.100q",
 				p.limit, out.ExitCode, out.Signal, out.Stdout, out.Stderr)
 		}
+		s.observe.Tested(p.limit, true, time.Since(began))
 	}
 	return nil
 }

@@ -43,8 +43,15 @@ func (s *Server) observe(c *gin.Context) {
 		"token", token(c), "status", c.Writer.Status(), "took", took)
 }
 
-// token is the submission's token in the path, as logs show it: nothing that a client made up.
+// createdToken is the name under which a request keeps the token of what it created.
+const createdToken = "created_token"
+
+// token is that of the submission that was created, or the one in the path, as logs show it: nothing
+// that a client made up.
 func token(c *gin.Context) string {
+	if created := c.GetString(createdToken); created != "" {
+		return created
+	}
 	if token := c.Param("token"); plainID(token) {
 		return token
 	}

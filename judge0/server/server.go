@@ -98,6 +98,7 @@ type Server struct {
 	o       Options
 	authn   tokens
 	authz   tokens
+	router  *gin.Engine
 	handler http.Handler
 
 	stopping   context.Context
@@ -132,8 +133,12 @@ func New(o Options) *Server {
 	o.Access.AuthzHeader = orDefault(o.Access.AuthzHeader, "X-Auth-User")
 	s := &Server{o: o, authn: hashAll(o.Access.AuthnTokens), authz: hashAll(o.Access.AuthzTokens)}
 	s.stopping, s.stop = context.WithCancel(context.Background())
-	s.handler = withoutTrailingSlash(s.routes())
+	s.serve(s.routes())
 	return s
+}
+
+func (s *Server) serve(router *gin.Engine) {
+	s.router, s.handler = router, withoutTrailingSlash(router)
 }
 
 func orDefault(s, fallback string) string {
@@ -154,12 +159,15 @@ func (s *Server) languages() api.Languages {
 // the options it needs Access, Ready, Gatherer and Logger.
 func NewHealth(o Options) *Server {
 	s := New(o)
-	s.handler = withoutTrailingSlash(s.healthRoutes())
+	s.serve(s.healthRoutes())
 	return s
 }
 
 // Handler serves the API.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// Routes lists what is served.
+func (s *Server) Routes() gin.RoutesInfo { return s.router.Routes() }
 
 // StopWaiting answers those who wait for results with what there is. It comes before the shutdown
 // of the HTTP server, which waits for all answers.

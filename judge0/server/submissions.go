@@ -51,6 +51,7 @@ func (s *Server) createSubmission(c *gin.Context) {
 			s.fail(c, err)
 			return
 		}
+		c.Set(createdToken, tokens[0])
 		c.JSON(http.StatusCreated, tokenAnswer{tokens[0]})
 		return
 	}
@@ -63,6 +64,7 @@ func (s *Server) createSubmission(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
+	c.Set(createdToken, finished.Token)
 	body, err := s.render(finished, fields, base64)
 	if errors.Is(err, api.ErrNotUTF8) {
 		// It was created all the same, so the client gets to know its token.
@@ -307,14 +309,6 @@ func splitTokens(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
 }
 
-type pageMeta struct {
-	CurrentPage int  `json:"current_page"`
-	NextPage    *int `json:"next_page"`
-	PrevPage    *int `json:"prev_page"`
-	TotalPages  int  `json:"total_pages"`
-	TotalCount  int  `json:"total_count"`
-}
-
 func (s *Server) listSubmissions(c *gin.Context) {
 	fields, ok := s.fields(c)
 	if !ok {
@@ -342,19 +336,7 @@ func (s *Server) listSubmissions(c *gin.Context) {
 			return
 		}
 	}
-	meta := pageMeta{CurrentPage: page, TotalCount: list.Total}
-	if perPage > 0 {
-		meta.TotalPages = (list.Total + perPage - 1) / perPage
-	}
-	if page < meta.TotalPages {
-		next := page + 1
-		meta.NextPage = &next
-	}
-	if page > 1 {
-		previous := page - 1
-		meta.PrevPage = &previous
-	}
-	c.JSON(http.StatusOK, gin.H{"submissions": shown, "meta": meta})
+	c.JSON(http.StatusOK, gin.H{"submissions": shown, "meta": api.NewPageMeta(page, perPage, list.Total)})
 }
 
 // pageNumber reads a whole number as Ruby does, which takes what is none for 0.

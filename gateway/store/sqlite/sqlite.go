@@ -24,9 +24,18 @@ var schema string
 // Store is an open database.
 type Store struct{ db *sqlitedb.DB }
 
+// Options may be given to Open.
+type Options struct {
+	Observe func(operation string, took time.Duration) // called after each commit; it must be quick
+}
+
 // Open opens or creates the database file at path.
-func Open(path string) (*Store, error) {
-	db, err := sqlitedb.Open(path, []string{schema})
+func Open(path string, options ...Options) (*Store, error) {
+	var o sqlitedb.Options
+	if len(options) > 0 && options[0].Observe != nil {
+		o.Observe = func(c sqlitedb.Commit) { options[0].Observe("commit", c.Took) }
+	}
+	db, err := sqlitedb.Open(path, []string{schema}, o)
 	if err != nil {
 		return nil, fmt.Errorf("open the gateway's store: %w", err)
 	}

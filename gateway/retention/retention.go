@@ -1,0 +1,86 @@
+// Package retention removes submissions that have ended longer ago than their accounts keep them.
+package retention
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+const (
+	// batch is how many are removed in one write: others that write wait no longer than that takes.
+	batch     = 200
+	every     = time.Minute
+	sweepTime = time.Minute
+)
+
+// Store removes what has expired.
+type Store interface {
+	Expire(ctx context.Context, now time.Time, fallback time.Duration, limit int) (removed int, err error)
+}
+
+// Options are the parts of a Sweeper; all are needed.
+type Options struct {
+	Store   Store
+	Keep    time.Duration // of accounts that say nothing; 0: for ever
+	Now     func() time.Time
+	Log     *slog.Logger
+	Removed func(n int) // called after each batch
+	Failed  func()
+}
+
+// Sweeper removes what has expired, time and again. Several on one store don't disturb each other.
+type Sweeper struct {
+	Options
+	failing bool
+}
+
+// New makes a Sweeper.
+func New(o Options) *Sweeper { return &Sweeper{Options: o} }
+
+// Run sweeps at once and then every minute, until ctx ends.
+func (s *Sweeper) Run(ctx context.Context) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		s.sweep(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sweep removes batches until nothing is left that has expired, with a pause as long as each batch
+// took after it: at most half of the store's time goes into sweeping.
+func (s *Sweeper) sweep(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTime)
+	defer cancel()
+	for ctx.Err() == nil {
+		begun := time.Now()
+		n, err := s.Store.Expire(ctx, s.Now(), s.Keep, batch)
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			s.Failed()
+			if !s.failing {
+				s.Log.Error("submissions that have expired can't be removed; it is tried again", "error", err)
+			}
+			s.failing = true
+			return
+		}
+		s.failing = false
+		s.Removed(n)
+		if n < batch {
+			return
+		}
+		pause := time.NewTimer(time.Since(begun))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
+		pause.Stop()
+	}
+}

@@ -1,0 +1,88 @@
+// npm run fuzz: runs every fuzz target of the repository, `npm run fuzz -- 8h` for eight hours in all
+// (the default is a minute and a quarter), `npm run fuzz -- 10m Routes` those whose name has "Routes".
+// What a target has learnt stays in bin/cache/fuzz and is built upon the next time. An input that
+// fails is kept in testdata/fuzz of its package: with it committed, every go test tries it.
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { bin, checkMachine, fail, root, run } from './steps.mjs';
+
+const skip = new Set(['node_modules', 'bin', 'testdata', '.git', 'web']);
+
+/** Finds the fuzz targets: {folder, name}. */
+function targets(folder = root) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return skip.has(entry.name) ? [] : targets(path);
+    if (!entry.name.endsWith('_test.go')) return [];
+    return [...readFileSync(path, 'utf8').matchAll(/^func (Fuzz\w+)\(\w+ \*testing\.F\)/gm)].map(
+      ([, name]) => ({ folder, name }),
+    );
+  });
+}
+
+/** Reads a time such as 75s, 10m or 8h, and gives seconds. */
+function seconds(text) {
+  const match = /^(\d+)([smh])$/.exec(text);
+  if (!match) fail(`${text} is no time such as 75s, 10m or 8h.`);
+  return Number(match[1]) * { s: 1, m: 60, h: 3600 }[match[2]];
+}
+
+/**
+ * A guided target sees which code an input reaches. Building all for that takes a minute, but many
+ * with SQLite, which FuzzRoutes has behind it; and its requests are made up of random numbers anyway.
+ */
+const guided = (name) => (name === 'FuzzRoutes' ? [] : ['-fuzz=.']);
+
+/** Runs the targets for so many seconds in all, and calls back with each one's outcome. */
+export async function fuzz(total, wanted, tell) {
+  const list = targets().filter(({ name }) => name.includes(wanted));
+  if (list.length === 0) fail(`No fuzz target is called ${wanted}.`);
+  const each = Math.max(2, Math.floor(total / list.length));
+  const programs = new Map(); // folder → how building its test program ended
+  for (const { folder, name } of list) {
+    const place = relative(root, folder);
+    const program = join(bin, 'fuzz', `${place.replaceAll('/', '-')}.test`);
+    if (!programs.has(folder)) {
+      mkdirSync(dirname(program), { recursive: true });
+      programs.set(
+        folder,
+        await run('go', ['test', '-c', ...guided(name), '-o', program, `./${place}`], {
+          env: { CGO_ENABLED: '0' },
+        }),
+      );
+    }
+    const built = programs.get(folder);
+    const corpus = join(bin, 'cache', 'fuzz', place);
+    mkdirSync(corpus, { recursive: true });
+    const { code, output } = built.code
+      ? built
+      : await run(
+          program,
+          [
+            '-test.run=^$',
+            `-test.fuzz=^${name}$`,
+            `-test.fuzztime=${each}s`,
+            '-test.fuzzminimizetime=10s',
+            `-test.fuzzcachedir=${corpus}`,
+            `-test.timeout=${each + 600}s`,
+          ],
+          { cwd: folder },
+        );
+    const runs = [...output.matchAll(/execs: (\d+)/g)].pop()?.[1] ?? '0';
+    tell({ name: `${place} ${name}`, passed: code === 0, runs: Number(runs), each, output });
+  }
+}
+
+if (import.meta.filename === process.argv[1]) {
+  await checkMachine();
+  let failed = 0;
+  await fuzz(seconds(process.argv[2] ?? '75s'), process.argv[3] ?? '', (outcome) => {
+    if (!outcome.passed) {
+      failed++;
+      console.log(outcome.output.trimEnd());
+    }
+    const end = outcome.passed ? 'nothing found' : 'FAILED';
+    console.log(`  ${outcome.name}: ${end} in ${outcome.runs} runs, ${outcome.each} s`);
+  });
+  process.exit(failed ? 1 : 0);
+}
