@@ -174,6 +174,12 @@ func (g *Gateway) assemble(secret []byte) error {
 			return err
 		}
 		g.relay, bus = relay, relay
+		count.Gauge("live_redis_away", "1 while other gateways can't be heard because Redis is away.", func() float64 {
+			if relay.Away() {
+				return 1
+			}
+			return 0
+		})
 	}
 	buckets, err := g.buckets()
 	if err != nil {

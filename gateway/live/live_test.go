@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -130,6 +131,7 @@ func (b *bench) changed(_ context.Context, account string, since time.Time) (sub
 			subs = append(subs, sub)
 		}
 	}
+	slices.SortFunc(subs, func(a, b *submission.Submission) int { return strings.Compare(a.Token, b.Token) })
 	return subs, b.all, nil
 }
 

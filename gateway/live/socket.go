@@ -91,7 +91,7 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request, credentials Cred
 	query, upgrade := r.URL.Query(), strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	out := &response{inner: w, credentials: credentials, open: make(chan struct{}), gone: func() { context.AfterFunc(r.Context(), cancel) }}
+	out := &response{inner: w, credentials: credentials, observer: s.hub.Observer, open: make(chan struct{}), gone: func() { context.AfterFunc(r.Context(), cancel) }}
 	// The library holds on to a request for as long as the connection lasts, so it gets only what it
 	// needs of it, and nothing secret. Origins are not its concern: see the API's rules of CORS.
 	slim := &http.Request{
@@ -165,6 +165,7 @@ func (s *sockets) allow(ctx *types.HttpContext) error {
 // and nothing is written that the client could answer.
 type response struct {
 	credentials Credentials
+	observer    Observer
 	gone        func() // from now on the library is told when the client goes
 
 	mu     sync.Mutex
@@ -236,7 +237,7 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &gated{Conn: conn, open: w.open}, buffers, nil
+	return &gated{Conn: conn, observer: w.observer, open: w.open}, buffers, nil
 }
 
 // lost is where answers go that nobody waits for any more.
@@ -250,8 +251,9 @@ func (lost) Write([]byte) (int, error) { return 0, http.ErrHandlerTimeout }
 // on a client that takes nothing.
 type gated struct {
 	net.Conn
-	open  chan struct{}
-	begun atomic.Bool
+	observer Observer
+	open     chan struct{}
+	begun    atomic.Bool
 }
 
 func (c *gated) Read(text []byte) (int, error) {
@@ -264,7 +266,11 @@ func (c *gated) Write(text []byte) (int, error) {
 		<-c.open
 	}
 	_ = c.Conn.SetWriteDeadline(time.Now().Add(writeLimit))
-	return c.Conn.Write(text)
+	n, err := c.Conn.Write(text)
+	if isTimeout(err) {
+		c.observer.Dropped("slow")
+	}
+	return n, err
 }
 
 // session is one connection.

@@ -238,7 +238,7 @@ func TestSocketThatNeverReads(t *testing.T) {
 			break
 		}
 	}
-	b.await("the drop", func() bool { return b.count(b.dropped, "slow") == 1 })
+	b.await("the drop", func() bool { return b.count(b.dropped, "slow") > 0 })
 	b.await("the end", b.nobody)
 }
 
@@ -271,9 +271,9 @@ func TestReconnects(t *testing.T) {
 	routines, heap := settled()
 	const many = 1000
 	round(many)
-	// What ends does so in its own time.
-	b.await("the end of goroutines", func() bool { now, _ := settled(); return now <= routines+20 })
-	if _, now := settled(); int64(now)-int64(heap) > 1<<20 {
-		t.Errorf("%d bytes more after %d connections", int64(now)-int64(heap), many)
-	}
+	// What ends does so in its own time: the last words of a connection take a second.
+	b.await("the end of goroutines and memory", func() bool {
+		nowRoutines, nowHeap := settled()
+		return nowRoutines <= routines+20 && int64(nowHeap)-int64(heap) < 1<<20
+	})
 }

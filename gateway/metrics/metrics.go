@@ -125,10 +125,23 @@ func (m *Metrics) Webhook(outcome string) { m.webhooks.WithLabelValues(outcome).
 
 // LiveConnections has the metrics tell how many live connections of each kind are open.
 func (m *Metrics) LiveConnections(open func(live.Kind) int) {
+	m.registry.MustRegister(&liveConnections{
+		open: open,
+		desc: prometheus.NewDesc(namespace+"_live_connections", "Live connections that are open, by kind.", []string{"kind"}, nil),
+	})
+}
+
+// liveConnections is a gauge by kind that is read whenever the metrics are.
+type liveConnections struct {
+	open func(live.Kind) int
+	desc *prometheus.Desc
+}
+
+func (l *liveConnections) Describe(out chan<- *prometheus.Desc) { out <- l.desc }
+
+func (l *liveConnections) Collect(out chan<- prometheus.Metric) {
 	for _, kind := range []live.Kind{live.Stream, live.Socket} {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "live_connections", Help: "Live connections that are open, by kind.", ConstLabels: prometheus.Labels{"kind": string(kind)},
-		}, func() float64 { return float64(open(kind)) }))
+		out <- prometheus.MustNewConstMetric(l.desc, prometheus.GaugeValue, float64(l.open(kind)), string(kind))
 	}
 }
 
