@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,11 +12,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/gin-gonic/gin"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/sandgate/sandgate/gateway/auth"
@@ -40,7 +43,7 @@ func (p person) call(method, path, body string) reply {
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("X-Auth-Token", p.key)
 	request.Header.Set(auth.UserHeader, p.name)
-	request.Header.Set("Idempotency-Key", "the same for everybody")
+	request.Header.Set("Idempotency-Key", "the same for everybody at "+path)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		p.t.Fatalf("%s %s: %v", method, path, err)
@@ -99,7 +102,7 @@ func TestAccountsAreApartOnEveryRoute(t *testing.T) {
 		"/api/v1/keys": `{"name":"bob's key"}`, "/api/v1/keys/:id": `{"name":"bob's now"}`,
 	}
 	// The streams that have no parameter are listened to in TestNobodyHearsOfOthers.
-	streams := map[string]bool{"/api/v1/events": true, "/socket.io/": true}
+	streams := map[string]bool{"/api/v1/events": true, "/socket.io": true}
 	tried := 0
 	for _, route := range b.Routes() {
 		bare := strings.TrimSuffix(route.Path, "/")
@@ -159,6 +162,116 @@ func TestAccountsAreApartOnEveryRoute(t *testing.T) {
 			t.Errorf("%s %s: %d %s", tc.method, tc.path, r.status, r.body)
 		}
 	}
+}
+
+// answers tells whether the gateway has a route.
+func (b *bundle) answers(method, path string) bool {
+	return slices.ContainsFunc(b.Routes(), func(r gin.RouteInfo) bool { return r.Method == method && r.Path == path })
+}
+
+// TestNobodyHearsOfOthers listens on both live channels while another's submission runs and ends.
+func TestNobodyHearsOfOthers(t *testing.T) {
+	t.Parallel()
+	b := prepare(t).start()
+	trusted, err := b.EnsureKey(t.Context(), "web", "web", auth.Submit, auth.Read, auth.Act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada, bob := person{b, trusted, "ada"}, person{b, trusted, "bob"}
+	submit := func(p person) string {
+		t.Helper()
+		r := p.call("POST", "/submissions", python("of "+p.name))
+		token, _ := r.object(t)["token"].(string)
+		if r.status != 201 || token == "" {
+			t.Fatalf("got %d %s", r.status, r.body)
+		}
+		return token
+	}
+	b.engine.script(func(e *scriptedEngine) { e.modern = true })
+
+	t.Run("events", func(t *testing.T) {
+		if !b.answers("GET", "/api/v1/events") {
+			t.Skip("there is no stream of an account")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, "GET", b.URL()+"/api/v1/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Auth-Token", trusted)
+		request.Header.Set(auth.UserHeader, "bob")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil || response.StatusCode != 200 {
+			t.Fatal(response, err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		hers := submit(ada)
+		b.engine.begin(<-b.engine.took)
+		his := submit(bob)
+		b.engine.end(<-b.engine.took)
+		// What was hers came before what ends his: had it been told, it would be there by then.
+		heard := ""
+		for lines := bufio.NewScanner(response.Body); !strings.Contains(heard, "event: result") || !strings.HasSuffix(heard, "}\n"); {
+			if !lines.Scan() {
+				t.Fatalf("the stream ended after %q: %v", heard, lines.Err())
+			}
+			heard += lines.Text() + "\n"
+		}
+		if strings.Contains(heard, hers) || strings.Contains(heard, "ada") || !strings.Contains(heard, his) {
+			t.Errorf("bob heard %s", heard)
+		}
+	})
+
+	// The protocol of Socket.IO over plain requests: 0 opens, 40 connects, 42 is an event, 43 its answer.
+	t.Run("Socket.IO", func(t *testing.T) {
+		if !b.answers("GET", "/socket.io/") {
+			t.Skip("there is no Socket.IO")
+		}
+		job := submit(ada)
+		running := <-b.engine.took
+		path := "/socket.io/?EIO=4&transport=polling"
+		opened := bob.call("GET", path, "")
+		var session struct{ SID string }
+		if opened.status != 200 || json.Unmarshal([]byte(strings.TrimPrefix(opened.body, "0")), &session) != nil || session.SID == "" {
+			t.Fatalf("got %d %s", opened.status, opened.body)
+		}
+		path += "&sid=" + session.SID
+		say := func(text string) string {
+			t.Helper()
+			if r := bob.call("POST", path, text); r.status != 200 {
+				t.Fatalf("%s: %d %s", text, r.status, r.body)
+			}
+			r := bob.call("GET", path, "")
+			if r.status != 200 {
+				t.Fatalf("%s: %d %s", text, r.status, r.body)
+			}
+			return r.body
+		}
+		if got := say("40"); !strings.HasPrefix(got, "40") {
+			t.Fatalf("got %s", got)
+		}
+		for i, room := range []string{job, "job:" + job} {
+			if got := say(fmt.Sprintf("42%d[\"join\",%q]", i, room)); !strings.HasPrefix(got, fmt.Sprintf("43%d", i)) || !strings.Contains(got, `"ok":false`) {
+				t.Errorf("got %s", got)
+			}
+		}
+		// The first thing that he hears is of his own.
+		b.engine.end(running)
+		his := submit(bob)
+		heard := say(fmt.Sprintf("429[\"join\",%q]", his))
+		b.engine.end(<-b.engine.took)
+		for !strings.Contains(heard, `"result"`) {
+			r := bob.call("GET", path, "")
+			if r.status != 200 {
+				t.Fatalf("got %d %s", r.status, r.body)
+			}
+			heard += r.body
+		}
+		if strings.Contains(heard, job) || strings.Contains(heard, "ada") || !strings.Contains(heard, his) {
+			t.Errorf("bob heard %s", heard)
+		}
+	})
 }
 
 // TestJWT has a person of an OpenID Connect issuer submit, and manage keys.

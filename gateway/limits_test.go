@@ -416,3 +416,65 @@ func TestRequestIDsReachTheEngine(t *testing.T) {
 		b.await("the id "+want, func() bool { return slices.Contains(b.engine.requestIDs(), want) })
 	}
 }
+
+func TestAccountsHaveBoundsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	b.config.Accounts.Rate, b.config.Accounts.DailySubmissions = slow(1000), 1000
+	b.start()
+	set := func(account, limits string) {
+		t.Helper()
+		if r := b.call("PUT", "/api/v1/accounts/"+account, `{"name":"`+account+`","limits":`+limits+`}`, firstKey); r.status/100 != 2 {
+			t.Fatalf("got %d %s", r.status, r.body)
+		}
+	}
+	set("narrow", `{"rate":0.001,"burst":3,"dailySubmissions":1}`)
+	set("free", `{"rate":-1,"dailySubmissions":-1}`)
+	narrow, free := b.key("narrow"), b.key("free")
+	for i, want := range []int{201, 429, 429, 429} {
+		r := b.call("POST", "/submissions", python("x"), narrow)
+		if r.status != want || r.header.Get("RateLimit-Limit") != "3" || strings.Contains(r.body, "in a day") != (i == 1 || i == 2) {
+			t.Errorf("%d. of narrow: %d %s %v", i, r.status, r.body, r.header)
+		}
+	}
+	r := b.call("POST", "/submissions", python("x"), free)
+	if r.status != 201 || r.header.Get("RateLimit-Limit") != "" {
+		t.Errorf("of free: %d %v", r.status, r.header)
+	}
+	if limits := b.call("GET", "/api/v1/usage", "", free).object(t)["limits"].(map[string]any); limits["rate"] != nil || limits["dailySubmissions"] != nil {
+		t.Errorf("the limits of free are %v", limits)
+	}
+}
+
+func TestPeopleHaveLimitsByDefault(t *testing.T) {
+	t.Parallel()
+	b := prepare(t).start()
+	ask := func(user string) map[string]any {
+		request, err := http.NewRequest("GET", b.URL()+"/api/v1/usage", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Auth-Token", firstKey)
+		if user != "" {
+			request.Header.Set("X-Sandgate-User", user)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		var usage struct {
+			Limits map[string]any `json:"limits"`
+		}
+		if err := json.NewDecoder(response.Body).Decode(&usage); err != nil || (response.Header.Get("RateLimit-Limit") == "") != (user == "") {
+			t.Errorf("%q: %v, %v", user, err, response.Header)
+		}
+		return usage.Limits
+	}
+	if limits := ask(""); limits["rate"] != nil || limits["dailySubmissions"] != nil {
+		t.Errorf("the first key is limited: %v", limits)
+	}
+	if limits := ask("guest"); limits["rate"] != 20.0 || limits["burst"] != 100.0 || limits["dailySubmissions"] != 5000.0 || limits["dailyCpuSeconds"] != 7200.0 {
+		t.Errorf("a guest has %v", limits)
+	}
+}

@@ -12,7 +12,8 @@ func TestTheDocumentNamesEveryMetric(t *testing.T) {
 	t.Parallel()
 	settings := config.Default()
 	settings.Port, settings.DataDir, settings.BootstrapKey = 0, t.TempDir(), "a-key-of-the-tests"
-	settings.RedisURL = "redis://127.0.0.1:1" // some metrics are there with Redis only
+	// Some metrics are there with Redis, or with an issuer, only.
+	settings.RedisURL, settings.JWTIssuer, settings.JWTAudiences = "redis://127.0.0.1:1", "https://127.0.0.1:1", []string{"tests"}
 	g := New(Options{Config: settings})
 	if err := g.Start(t.Context()); err != nil {
 		t.Fatal(err)

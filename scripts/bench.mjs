@@ -6,10 +6,11 @@ await checkMachine();
 await install();
 await buildGo();
 const bench = join(bin, 'bench');
+const report = process.argv.some((a) => /^--?languages$/.test(a)) ? 'bench-languages' : 'bench';
 await step('Building the benchmark', () => run('go', ['build', '-o', bench, './scripts/bench']));
 const { code } = await run(
   bench,
-  ['-bin', bin, '-json', join(bin, 'bench.json'), ...process.argv.slice(2)],
+  ['-bin', bin, '-json', join(bin, `${report}.json`), ...process.argv.slice(2)],
   { show: true },
 );
 process.exit(code);

@@ -316,10 +316,11 @@ async function fault(cluster, load, kind, service) {
 }
 
 /**
- * Runs all tests. `count(title, {passed, failed, skipped}, note)` takes the outcome of each. `only` names
- * a part: "quick" leaves the faults out; `official` takes the official images instead of the overlay's.
+ * Runs all tests. `count(title, {passed, failed, skipped}, note)` takes the outcome of each. `quick`
+ * leaves the faults out, `official` takes the official images instead of the overlay's, and without
+ * `build` the images are used as they are.
  */
-export async function clusterTests(count, { quick = false, official = false } = {}) {
+export async function clusterTests(count, { quick = false, official = false, build = true } = {}) {
   const { why, stop } = await prepareDocker();
   if (why) {
     count('Cluster', { skipped: 1 }, why);
@@ -340,7 +341,7 @@ export async function clusterTests(count, { quick = false, official = false } = 
   };
   try {
     await cluster.prepare();
-    if (await begin(cluster, test, official)) {
+    if (await begin(cluster, test, { official, build })) {
       await isolation(cluster, test);
       await browser(cluster, count);
       if (!quick) await underFaults(cluster, test);
@@ -358,7 +359,7 @@ export async function clusterTests(count, { quick = false, official = false } = 
   }
 }
 
-async function begin(cluster, test, official) {
+async function begin(cluster, test, { official, build }) {
   const prepared =
     await test('Cluster, npm run setup makes secrets once, for the owner alone', async () => {
       const first = await cluster.npm(
@@ -381,12 +382,14 @@ async function begin(cluster, test, official) {
     });
   if (!prepared) return false;
   cluster.key = cluster.settings().BOOTSTRAP_KEY;
-  const built = await test('Cluster, npm run build:all', async () => {
-    const began = Date.now();
-    const { code, output } = await cluster.npm('build:all');
-    assert(code === 0, output);
-    return `${Math.round((Date.now() - began) / 1000)} s`;
-  });
+  const built =
+    !build ||
+    (await test('Cluster, npm run build:all', async () => {
+      const began = Date.now();
+      const { code, output } = await cluster.npm('build:all');
+      assert(code === 0, output);
+      return `${Math.round((Date.now() - began) / 1000)} s`;
+    }));
   if (!built) return false;
   const started = await test('Cluster, npm run start:all', async () => {
     const { code, output } = await cluster.npm('start:all', '--no-build');

@@ -20,7 +20,7 @@ import {
   table,
   whyNoDocker,
 } from './docker.mjs';
-import { makeBases } from './offline.mjs';
+import { buildPrograms, makeBases } from './offline.mjs';
 import { fail, root, run, step } from './steps.mjs';
 
 const [command, ...args] = process.argv.slice(2);
@@ -104,8 +104,6 @@ async function setup() {
   }
   const defaults = { COMPOSE_FILE: 'compose.yml', LANGUAGES: 'full' };
   if (!before.SUBNET) defaults.SUBNET = await freeSubnet();
-  // Half of the cores' worth of programs for each of the two workers would leave none idle, but the
-  // databases live here too: each takes as many as its own default says unless COUNT is set.
   for (const name of secrets)
     defaults[name] = (name.endsWith('KEY') ? 'sg_' : '') + randomBytes(24).toString('hex');
 
@@ -140,8 +138,10 @@ async function setup() {
 const has = (overlay) => (settings().COMPOSE_FILE ?? '').includes(overlay);
 
 async function build() {
-  if (has('offline')) await makeBases();
-  else
+  if (has('offline')) {
+    await makeBases();
+    await buildPrograms();
+  } else
     await step('Fetching the official images', () =>
       compose(['pull', '--policy', 'missing', '--ignore-buildable', '--quiet']),
     );
@@ -160,6 +160,10 @@ async function build() {
     await step(`Building ${what}`, () => compose(['--progress', 'plain', 'build', service]));
 }
 
+/** A container's name for people: its service, with a number where there may be several. */
+const label = (c) =>
+  c.Service === 'judge0-worker' ? c.Name.slice(project().length + 1) : c.Service;
+
 const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(0)} s`;
 
 /** Says of each container when it became healthy, until `until` settles. */
@@ -169,12 +173,11 @@ async function watch(began, until) {
   const result = until.finally(() => (ended = true));
   for (;;) {
     const last = ended;
-    for (const { Name, Health } of await containers()) {
+    for (const container of await containers()) {
+      const { Name, Health } = container;
       if (Health !== 'healthy' || told.has(Name)) continue;
       told.add(Name);
-      console.log(
-        `  ${Name.replace(`${project()}-`, '').padEnd(18)} healthy after ${seconds(began)}`,
-      );
+      console.log(`  ${label(container).padEnd(16)} healthy after ${seconds(began)}`);
     }
     if (last) return result;
     await Promise.race([
@@ -292,7 +295,7 @@ async function status() {
   table(
     ['SERVICE', 'STATE', 'HEALTH', 'SINCE', 'PUBLISHED', 'ADDRESSES'],
     list.map((c) => [
-      c.Name.replace(`${project()}-`, ''),
+      label(c),
       c.State,
       c.Health || '–',
       c.RunningFor ?? '',

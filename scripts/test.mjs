@@ -255,6 +255,7 @@ if (process.argv[2] !== 'lint') {
   console.log('Tests');
   await webUnits();
   await goTests();
+  await versions(count);
   await fuzzing();
   await buildGo();
   await buildWeb();

@@ -43,6 +43,10 @@ func TestMain(m *testing.M) {
 		if err := os.Mkdir(programs, 0o755); err != nil {
 			panic(err)
 		}
+		// Where the program looks for the compilers that come from npm.
+		if err := os.Symlink(filepath.Join(sandboxtest.Root(), "toolchains"), filepath.Join(dir, "toolchains")); err != nil {
+			panic(err)
+		}
 		build := exec.Command("go", "build", "-o", programs, "./cmd/sandgate")
 		build.Dir = sandboxtest.Root()
 		if out, err := build.CombinedOutput(); err != nil {
@@ -498,4 +502,20 @@ func TestEvents(t *testing.T) {
 	if n := len(events); n < 2 || events[n-1] != "result" || events[0] != "status" || text(result.Output) != "in" {
 		t.Errorf("events %v, output %q", events, text(result.Output))
 	}
+}
+
+// get reads an answer to its end as text.
+func (p *process) get(path string) (string, error) {
+	request, err := http.NewRequest("GET", p.url+path, nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("X-Auth-Token", key)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	return string(answer), err
 }

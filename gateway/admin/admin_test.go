@@ -115,7 +115,7 @@ func TestCommands(t *testing.T) {
 			}
 
 			policy := filepath.Join(t.TempDir(), "policy.json")
-			if err := os.WriteFile(policy, []byte(`{"python":{}}`), 0o600); err != nil {
+			if err := os.WriteFile(policy, []byte(`{"languages":{"python":{}}}`), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			s.must("accounts", "set", "shop", "--name", "The shop", "--rate", "2.5", "--retention", "720h", "--policy", policy)

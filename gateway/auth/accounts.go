@@ -2,12 +2,13 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/sandgate/sandgate/gateway/check"
 	"github.com/sandgate/sandgate/gateway/submission"
 )
 
@@ -15,7 +16,6 @@ import (
 const (
 	maxAccount   = 512 // characters of an id
 	maxLabel     = 128 // characters of a name
-	maxPolicy    = 64 << 10
 	maxRetention = 100 * 365 * 24 * time.Hour
 	maxLimit     = 1_000_000_000
 	maxTarget    = 4 << 10 // bytes of an audit entry's target
@@ -96,8 +96,9 @@ func checkRecord(record Record) error {
 		return invalid("retentionSeconds", "must be from 0 to %d", int64(maxRetention.Seconds()))
 	case unreasonable(limits.Rate) || unreasonable(limits.DailyCPU) || unreasonable(float64(limits.Burst)) || unreasonable(float64(limits.DailySubmissions)):
 		return invalid("limits", "must be numbers up to %d", maxLimit)
-	case len(record.Policy) > maxPolicy || record.Policy != "" && !json.Valid([]byte(record.Policy)):
-		return invalid("policy", "must be JSON of %d bytes at most", maxPolicy)
+	}
+	if _, err := check.ParsePolicy(record.Policy); err != nil {
+		return &submission.Error{Code: submission.Invalid, Message: "the request is not valid", Fields: map[string][]string{"policy": strings.Split(err.Error(), "\n")}}
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (j *judge0) create(c *gin.Context) {
 		_ = c.Error(err)
 		return
 	}
-	request := submission.Request{Params: params, Base64: shape.base64}
+	request := submission.Request{Params: params, Base64: shape.base64, Key: c.GetHeader(idempotencyKey)}
 	wait := isTrue(params, "wait")
 	take := j.submissions.Create
 	if wait {
@@ -51,7 +51,9 @@ func (j *judge0) create(c *gin.Context) {
 		_ = c.Error(err)
 		return
 	}
-	j.metrics.Intake(1)
+	if !replayed(c, sub) {
+		j.metrics.Intake(1)
+	}
 	if !wait {
 		c.JSON(http.StatusCreated, tokenOnly{sub.Token})
 		return
@@ -85,21 +87,23 @@ func (j *judge0) createBatch(c *gin.Context) {
 		attributes, _ := entry.(map[string]any)
 		requests[i] = submission.Request{Params: attributes, Base64: isTrue(params, "base64_encoded")}
 	}
-	created, err := j.submissions.CreateMany(c.Request.Context(), account(c), requests)
+	created, err := j.submissions.CreateMany(c.Request.Context(), account(c), requests, c.GetHeader(idempotencyKey))
 	if err != nil {
 		_ = c.Error(err)
 		return
 	}
-	answers, valid := make([]any, len(created)), 0
+	answers, valid, repeated := make([]any, len(created)), 0, 0
 	for i, each := range created {
 		if each.Submission == nil {
 			answers[i] = each.Errors
 			continue
 		}
 		answers[i] = tokenOnly{each.Submission.Token}
-		valid++
+		if valid++; replayed(c, each.Submission) {
+			repeated++
+		}
 	}
-	j.metrics.Intake(valid)
+	j.metrics.Intake(valid - repeated)
 	if valid == 0 {
 		c.JSON(http.StatusUnprocessableEntity, answers)
 		return

@@ -123,12 +123,12 @@ func TestAdministration(t *testing.T) {
 	admin, with := clients(t)
 	shop := with("shop", auth.Submit, auth.Read)
 	shop.must(200, "GET", "/api/v1/me", "")
-	body := `{"name":"The shop","retentionSeconds":3600,"limits":{"rate":2.5,"burst":5,"dailySubmissions":-1,"dailyCpuSeconds":60},"policy":{"python":["os"]}}`
+	body := `{"name":"The shop","retentionSeconds":3600,"limits":{"rate":2.5,"burst":5,"dailySubmissions":-1,"dailyCpuSeconds":60},"policy":{"languages":{"python":{"imports":[{"name":"os"}]}}}}`
 	set := admin.must(200, "PUT", "/api/v1/accounts/shop", body)
 	got := admin.must(200, "GET", "/api/v1/accounts/shop", "")
 	for _, record := range []map[string]any{set, got} {
 		limits := record["limits"].(map[string]any)
-		if record["name"] != "The shop" || record["retentionSeconds"] != 3600.0 || limits["rate"] != 2.5 || limits["dailySubmissions"] != -1.0 || record["policy"].(map[string]any)["python"] == nil || record["disabled"] != false {
+		if record["name"] != "The shop" || record["retentionSeconds"] != 3600.0 || limits["rate"] != 2.5 || limits["dailySubmissions"] != -1.0 || record["policy"].(map[string]any)["languages"] == nil || record["disabled"] != false {
 			t.Errorf("got %v", record)
 		}
 	}

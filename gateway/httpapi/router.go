@@ -16,16 +16,18 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/sandgate/sandgate/gateway/auth"
+	"github.com/sandgate/sandgate/gateway/check"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
 	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/judge0/api"
 )
 
 // Submissions is what the handlers need of the domain.
 type Submissions interface {
 	Create(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
 	Run(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
-	CreateMany(ctx context.Context, account string, requests []submission.Request) ([]submission.Created, error)
+	CreateMany(ctx context.Context, account string, requests []submission.Request, key string) ([]submission.Created, error)
 	Get(ctx context.Context, account, token string, what submission.Part) (*submission.Submission, error)
 	GetMany(ctx context.Context, account string, tokens []string, what submission.Part) ([]*submission.Submission, error)
 	List(ctx context.Context, account string, offset, limit int, what submission.Part) ([]*submission.Submission, int, error)
@@ -58,6 +60,16 @@ type Callbacks interface {
 	Callback(ctx context.Context, token string, body []byte) error
 }
 
+// Policies gives what the programs of an account may not have.
+type Policies interface {
+	Policy(ctx context.Context, account string) (*check.Policy, error)
+}
+
+// Checker runs the checker of a program's language.
+type Checker interface {
+	Check(ctx context.Context, account string, program *api.Submission) (check.Result, error)
+}
+
 // Recorder counts requests.
 type Recorder interface {
 	Begin()
@@ -69,6 +81,7 @@ type Recorder interface {
 // Options are the parts of the API; all are needed.
 type Options struct {
 	Submissions Submissions
+	Webhooks    Webhooks
 	Records     Records
 	Usage       Usage
 	Limits      Limits
@@ -78,6 +91,8 @@ type Options struct {
 	Catalogue   submission.Catalogue
 	Pool        Pool
 	Callbacks   Callbacks
+	Policies    Policies
+	Checker     Checker
 	Live        Live
 	Metrics     Recorder
 	MetricsOpen bool
@@ -124,7 +139,8 @@ func New(o Options) http.Handler {
 	}
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics, room: room}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
-	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics}
+	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics, policies: o.Policies, checker: o.Checker}
+	hooks := &webhooks{o.Webhooks}
 	kept := &history{submissions: o.Submissions, records: o.Records, catalogue: o.Catalogue, room: room}
 	shared := &shares{records: o.Records, submissions: o.Submissions, catalogue: o.Catalogue, now: o.Now}
 	used := &usage{used: o.Usage, bounds: o.Limits.Bounds, now: o.Now}
@@ -161,6 +177,7 @@ func New(o Options) http.Handler {
 
 	r.GET("/api/v1/languages", open, v1.languages)
 	r.POST("/api/v1/run", submit, v1.run)
+	r.POST("/api/v1/check", submit, v1.check)
 	r.GET("/api/v1/submissions", read, kept.list)
 	r.GET("/api/v1/submissions/:token", read, kept.get)
 	r.DELETE("/api/v1/submissions/:token", remove, kept.delete)
@@ -169,6 +186,9 @@ func New(o Options) http.Handler {
 	r.GET("/socket.io/", push.socket)
 	r.POST("/socket.io/", push.socket)
 
+	r.GET("/api/v1/webhooks", read, hooks.list)
+	r.GET("/api/v1/webhooks/secret", door.managesKeys, hooks.secret)
+	r.POST("/api/v1/webhooks/:token/redeliver", submit, hooks.redeliver)
 	r.POST("/api/v1/submissions/:token/share", submit, shared.add)
 	r.DELETE("/api/v1/submissions/:token/share", submit, shared.remove)
 	r.GET("/api/v1/shared/:id", open, shared.get)
@@ -177,6 +197,7 @@ func New(o Options) http.Handler {
 	administer(r, door, o.Directory, o.Address)
 
 	r.PUT(dispatch.CallbackPath+"/:token/:mac", ops.callback)
+	documents(r, open)
 	r.GET("/healthz", nothing)
 	r.GET("/readyz", ops.readyz)
 	metrics := gin.WrapH(o.Metrics.Handler())

@@ -23,6 +23,9 @@ var keys = map[string]string{
 	"Plain Text": "text", "Visual Basic.Net": "vbnet", "Objective-C": "objective-c",
 }
 
+// KeyOf gives the short key of a language, "cpp" for every C++.
+func KeyOf(language api.Language) string { return named(language).Key }
+
 func named(language api.Language) NamedLanguage {
 	label, version, _ := strings.Cut(language.Name, " (")
 	n := NamedLanguage{Language: language, Label: label, Version: strings.TrimSuffix(version, ")")}
@@ -34,8 +37,8 @@ func named(language api.Language) NamedLanguage {
 	return n
 }
 
-// NamedLanguages gives the active languages by key, one for each: for C and C++ the newest GCC,
-// else the newest version, and of equal ones the highest id.
+// NamedLanguages gives the active languages by key, one for each: for C and C++ the newest GCC, for
+// Python the newest CPython, else the newest version, and of equal ones the highest id.
 func NamedLanguages(languages api.Languages) []NamedLanguage {
 	best := map[string]NamedLanguage{}
 	for _, language := range languages.Active() {
@@ -87,6 +90,11 @@ func (n NamedLanguage) preferredTo(other NamedLanguage) bool {
 	if n.Key == "c" || n.Key == "cpp" {
 		if a, b := strings.HasPrefix(n.Version, "GCC"), strings.HasPrefix(other.Version, "GCC"); a != b {
 			return a
+		}
+	}
+	if n.Key == "python" {
+		if a, b := strings.HasPrefix(n.Version, "PyPy"), strings.HasPrefix(other.Version, "PyPy"); a != b {
+			return b
 		}
 	}
 	if order := slices.Compare(numbers(n.Version), numbers(other.Version)); order != 0 {

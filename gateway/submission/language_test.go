@@ -24,6 +24,7 @@ func TestTheBestOfAKey(t *testing.T) {
 	languages := api.NewLanguages([]api.Language{
 		{ID: 48, Name: "C (GCC 7.4.0)"}, {ID: 50, Name: "C (GCC 9.2.0)"}, {ID: 49, Name: "C (GCC 10.2.0)"}, {ID: 110, Name: "C (Clang 19.1.7)"},
 		{ID: 70, Name: "Python (2.7.17)"}, {ID: 71, Name: "Python (3.8.1)"}, {ID: 92, Name: "Python (3.8.1)"}, {ID: 99, Name: "Python (3.9)", IsArchived: true},
+		{ID: 1071, Name: "Python (PyPy 7.3.19)"},
 	})
 	for name, want := range map[string]int{"c": 49, "C": 49, " python ": 92, "70": 70, "C (Clang 19.1.7)": 110, "cobol": 0, "": 0} {
 		got, _ := FindLanguage(languages, name)

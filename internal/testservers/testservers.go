@@ -1,6 +1,9 @@
-// Package testservers starts PostgreSQL and Redis for tests: private ones, each in a folder of its own
+// Package testservers starts PostgreSQL, Redis and a stand-in for MongoDB for tests: private ones, each in a folder of its own
 // and on a free port, that end with the process that started them. They can be stopped, killed and
 // started again, to see what becomes of those who use them.
+//
+// They are those of this host, or others that the environment names: TEST_POSTGRES is a folder with
+// initdb and postgres, TEST_REDIS a redis-server.
 package testservers
 
 import (
@@ -126,17 +129,29 @@ type Postgres struct {
 	databases atomic.Int32
 }
 
-// StartPostgres starts the newest PostgreSQL of this host. As root it runs as the user postgres.
-func StartPostgres() (*Postgres, error) {
+// postgresFolder is that of TEST_POSTGRES, or of the newest PostgreSQL of this host.
+func postgresFolder() (string, error) {
+	if folder := os.Getenv("TEST_POSTGRES"); folder != "" {
+		return folder, nil
+	}
 	programs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if path, err := exec.LookPath("postgres"); err == nil && len(programs) == 0 {
 		programs = []string{path}
 	}
 	if len(programs) == 0 {
-		return nil, fmt.Errorf("PostgreSQL is %w", ErrMissing)
+		return "", fmt.Errorf("PostgreSQL is %w", ErrMissing)
 	}
 	slices.Sort(programs)
-	bin := filepath.Dir(programs[len(programs)-1])
+	return filepath.Dir(programs[len(programs)-1]), nil
+}
+
+// StartPostgres starts PostgreSQL. As root it runs as the user postgres, or as nobody where there is
+// none.
+func StartPostgres() (*Postgres, error) {
+	bin, err := postgresFolder()
+	if err != nil {
+		return nil, err
+	}
 	s, port, err := newServer("postgres")
 	if err != nil {
 		return nil, err
@@ -144,6 +159,9 @@ func StartPostgres() (*Postgres, error) {
 	p := &Postgres{server: s, port: port}
 	if os.Getuid() == 0 {
 		owner, err := user.Lookup("postgres")
+		if err != nil {
+			owner, err = user.Lookup("nobody")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("PostgreSQL refuses to run as root: %w", err)
 		}
@@ -216,9 +234,12 @@ const redisDatabases = 1000
 
 // StartRedis starts Redis.
 func StartRedis() (*Redis, error) {
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		return nil, fmt.Errorf("Redis is %w", ErrMissing)
+	program := os.Getenv("TEST_REDIS")
+	if program == "" {
+		var err error
+		if program, err = exec.LookPath("redis-server"); err != nil {
+			return nil, fmt.Errorf("Redis is %w", ErrMissing)
+		}
 	}
 	s, port, err := newServer("redis")
 	if err != nil {

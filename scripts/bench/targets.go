@@ -98,7 +98,7 @@ func (r result) check(p program) error {
 	if r.Stdout != nil {
 		got = *r.Stdout
 	}
-	if r.Status.ID != 3 || got != p.want {
+	if r.Status.ID != 3 || strings.TrimRight(got, "\n") != strings.TrimRight(p.want, "\n") {
 		return fmt.Errorf("it ended with status %d and printed %q", r.Status.ID, got)
 	}
 	return nil

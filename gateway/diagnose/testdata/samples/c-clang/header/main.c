@@ -1,0 +1,4 @@
+#include <stdio.h>
+#include "nothing.h" // HERE
+
+int main(void) { puts("x"); }

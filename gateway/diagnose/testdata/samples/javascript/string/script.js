@@ -1,0 +1,2 @@
+console.error(new Error('only shown').stack);
+throw 'a text'; // HERE

@@ -1,0 +1,5 @@
+function f(x) {
+  throw new RangeError(`no ${x}`); // HERE
+}
+console.log('begin');
+f(1);

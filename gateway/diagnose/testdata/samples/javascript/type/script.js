@@ -1,0 +1,4 @@
+const o = {};
+[1].forEach(() => {
+  o.f(); // HERE
+});

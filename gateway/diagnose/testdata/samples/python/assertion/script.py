@@ -1,0 +1,8 @@
+class Thing:
+    def check(self):
+        assert self.x == 2  # HERE
+
+    x = 1
+
+
+Thing().check()

@@ -1,0 +1,4 @@
+import json
+
+text = "{"
+json.loads(text)  # HERE

@@ -1,0 +1,4 @@
+def f():
+    x = (1,  # HERE
+         2
+    return x
