@@ -10,7 +10,16 @@ import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
 import { fuzz } from './fuzz.mjs';
-import { bin, buildGo, buildWeb, checkMachine, install, root, run } from './steps.mjs';
+import {
+  bin,
+  buildGo,
+  buildWeb,
+  checkMachine,
+  install,
+  installTestClients,
+  root,
+  run,
+} from './steps.mjs';
 import { versions } from './versions.mjs';
 
 const web = join(root, 'web');
@@ -240,6 +249,7 @@ await checkMachine();
 console.log('Preparing');
 if (process.argv[2] !== 'lint') await prepareMachine();
 await install();
+if (process.argv[2] !== 'lint') await installTestClients();
 await lint();
 if (process.argv[2] !== 'lint') {
   console.log('Tests');
