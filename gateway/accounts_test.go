@@ -191,7 +191,7 @@ func TestNobodyHearsOfOthers(t *testing.T) {
 
 	t.Run("events", func(t *testing.T) {
 		if !b.answers("GET", "/api/v1/events") {
-			t.Skip("there is no stream of an account")
+			t.Fatal("there is no stream of an account")
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
@@ -226,7 +226,7 @@ func TestNobodyHearsOfOthers(t *testing.T) {
 	// The protocol of Socket.IO over plain requests: 0 opens, 40 connects, 42 is an event, 43 its answer.
 	t.Run("Socket.IO", func(t *testing.T) {
 		if !b.answers("GET", "/socket.io/") {
-			t.Skip("there is no Socket.IO")
+			t.Fatal("there is no Socket.IO")
 		}
 		job := submit(ada)
 		running := <-b.engine.took
