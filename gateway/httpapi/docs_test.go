@@ -35,7 +35,6 @@ var undocumented = []string{"PUT /internal/callbacks/{token}/{mac}"}
 
 // coming are routes that the document has already.
 var coming = []string{
-	"GET /api/v1/events", "GET /socket.io/", "POST /socket.io/",
 	"GET /api/v1/webhooks", "GET /api/v1/webhooks/secret", "POST /api/v1/webhooks/{token}/redeliver",
 }
 
