@@ -249,7 +249,7 @@ const faults = {
   },
 };
 
-const victims = [
+const everyVictim = [
   'runner-1',
   'judge0-server-1',
   'judge0-worker',
@@ -319,10 +319,11 @@ async function fault(cluster, load, kind, service) {
  * Runs all tests. `count(title, {passed, failed, skipped}, note)` takes the outcome of each. `quick`
  * leaves the faults out, `official` takes the official images instead of the overlay's, and without
  * `build` the images are used as they are; without `page` no browser is started.
+ * `victims` are the services that are broken.
  */
 export async function clusterTests(
   count,
-  { quick = false, official = false, build = true, page = true } = {},
+  { quick = false, official = false, build = true, page = true, victims = everyVictim } = {},
 ) {
   let failed = false;
   const test = async (title, body) => {
@@ -348,7 +349,7 @@ export async function clusterTests(
     if (await begin(cluster, test, { official, build })) {
       await isolation(cluster, test);
       if (page) await browser(cluster, count);
-      if (!quick) await underFaults(cluster, test);
+      if (!quick) await underFaults(cluster, test, victims);
       await settingsHold(cluster, test);
       if (failed)
         console.log(
@@ -659,7 +660,7 @@ async function browser(cluster, count) {
   count('Cluster, the web page in Chromium', sum);
 }
 
-async function underFaults(cluster, test) {
+async function underFaults(cluster, test, victims) {
   const load = new Load(cluster.api, cluster.key);
   load.start();
   await sleep(3000);
