@@ -323,7 +323,14 @@ async function fault(cluster, load, kind, service) {
  */
 export async function clusterTests(
   count,
-  { quick = false, official = false, build = true, page = true, victims = everyVictim } = {},
+  {
+    quick = false,
+    official = false,
+    build = true,
+    page = true,
+    victims = everyVictim,
+    install = true,
+  } = {},
 ) {
   let failed = false;
   const test = async (title, body) => {
@@ -338,7 +345,7 @@ export async function clusterTests(
     }
   };
   await dockerfiles(test);
-  const { why, stop } = await prepareDocker();
+  const { why, stop } = await prepareDocker({ install });
   if (why) {
     count('Cluster', { skipped: 1 }, why);
     return;
