@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isRunId } from './runId';
+import { isKeyId, isRunId, isShareId } from './ids';
 
 it('takes UUIDs and nothing else', () => {
   const id = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
