@@ -59,7 +59,7 @@ function Keys({ guest }: { guest: boolean }) {
         With a key, a program of yours calls the API as you do here, within the same limits: it
         sends the key in the header <code>X-Auth-Token</code>.
         {guest &&
-          ' Keys of a guest go on working when the cookie is gone; write down what you made.'}
+          ' Keys of a guest go on working when the cookie is gone, and can’t be revoked here then.'}
       </p>
       {state.phase === 'loading' && (
         <>

@@ -131,6 +131,12 @@ function Lines({ rows, label }: { rows: Row[]; label: string }) {
   const pieces = useMemo(() => foldEqual(rows), [rows]);
   return (
     <table className="diff" aria-label={`${label}, line by line`}>
+      <colgroup>
+        <col className="line-number" />
+        <col />
+        <col className="line-number" />
+        <col />
+      </colgroup>
       <thead className="visually-hidden">
         <tr>
           <th scope="col">Line</th>
