@@ -17,8 +17,8 @@ import (
 	"github.com/sandgate/sandgate/gateway/webhook"
 )
 
-// store is all that the gateway keeps, on SQLite or MongoDB.
-type store interface {
+// Store is all that the gateway keeps, on SQLite or MongoDB.
+type Store interface {
 	submission.Store
 	submission.Records
 	dispatch.Store
@@ -34,7 +34,7 @@ type store interface {
 }
 
 // openStore opens the store that the settings name; observe is told how long its calls took.
-func openStore(ctx context.Context, c config.Config, observe func(operation string, took time.Duration)) (store, error) {
+func openStore(ctx context.Context, c config.Config, observe func(operation string, took time.Duration)) (Store, error) {
 	// A nil *Store in an interface is not nil: an error gives no store.
 	if c.DatabaseURL != "" {
 		s, err := mongo.Open(ctx, c.DatabaseURL, mongo.Options{Observe: observe})

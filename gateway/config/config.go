@@ -51,6 +51,8 @@ type Config struct {
 	ClientIPHeader string
 
 	QueueLimit            int           // submissions that may wait for the pool
+	PoolWindow            int           // submissions that the pool may have at once
+	AccountInFlight       int           // of them, those of one account; 0: three quarters
 	MaxBodyBytes          int64         // of a request
 	MaxStreams            int           // live streams at once
 	WaitTimeout           time.Duration // how long wait=true may take
@@ -136,6 +138,8 @@ var settings = []setting{
 		return among(v, clientip.Headers()...)
 	}},
 	{"queue_limit", "10000", "submissions that may wait for the pool", false, func(c *Config, v string) error { return whole(&c.QueueLimit, v, 1, 10_000_000) }},
+	{"pool_window", "1000", "most submissions that the pool is handed at once; fewer if it is slow", false, func(c *Config, v string) error { return whole(&c.PoolWindow, v, 1, 1_000_000) }},
+	{"account_in_flight", "0", "most of them that are of one account; 0: three quarters", false, func(c *Config, v string) error { return whole(&c.AccountInFlight, v, 0, 1_000_000) }},
 	{"max_body_bytes", "16777216", "largest request body", false, func(c *Config, v string) error {
 		var n int
 		err := whole(&n, v, 1024, 1<<30)

@@ -93,13 +93,14 @@ func (o outcome) size() (n int) {
 // pending is the part of a document that a dispatcher needs to take it up.
 type pending struct {
 	Token       string           `bson:"_id"`
+	Account     string           `bson:"account"`
 	Seq         int64            `bson:"seq"`
 	State       submission.State `bson:"state"`
 	EngineToken string           `bson:"engine_token"`
 }
 
 var (
-	pendingFields = bson.D{{Key: "seq", Value: 1}, {Key: "state", Value: 1}, {Key: "engine_token", Value: 1}}
+	pendingFields = bson.D{{Key: "seq", Value: 1}, {Key: "account", Value: 1}, {Key: "state", Value: 1}, {Key: "engine_token", Value: 1}}
 	byIntake      = bson.D{{Key: "seq", Value: 1}, {Key: "_id", Value: 1}}
 )
 
@@ -110,7 +111,7 @@ func (s *Store) pending(ctx context.Context, filter bson.D, limit int) ([]submis
 	}
 	list := make([]submission.Pending, len(found))
 	for i, p := range found {
-		list[i] = submission.Pending{Seq: p.Seq, Token: p.Token, State: p.State, EngineToken: p.EngineToken}
+		list[i] = submission.Pending{Seq: p.Seq, Token: p.Token, Account: p.Account, State: p.State, EngineToken: p.EngineToken}
 	}
 	return list, nil
 }
