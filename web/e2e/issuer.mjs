@@ -29,6 +29,7 @@ export async function startIssuer({ clientId, person }) {
         issuer: url,
         authorization_endpoint: `${url}/authorize`,
         token_endpoint: `${url}/token`,
+        userinfo_endpoint: `${url}/userinfo`, // Auth.js wants one, and asks the ID token
         jwks_uri: `${url}/jwks`,
         response_types_supported: ['code'],
         subject_types_supported: ['public'],

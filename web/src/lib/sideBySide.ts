@@ -18,7 +18,7 @@ export interface Fold {
 }
 
 /** Beyond this the pieces have little in common, and looking for it would take long. */
-const MAX_EDITS = 2000;
+const MAX_EDITS = 500;
 
 const lines = (text: string) => (text === '' ? [] : text.replace(/\n$/, '').split('\n'));
 
@@ -26,7 +26,6 @@ const lines = (text: string) => (text === '' ? [] : text.replace(/\n$/, '').spli
 export function sideBySide(left: string, right: string): Row[] | null {
   const [a, b] = [lines(left), lines(right)];
   const changes = diffArrays(a, b, { maxEditLength: MAX_EDITS });
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- beyond the bound there is none
   if (!changes) return null;
 
   const rows: Row[] = [];

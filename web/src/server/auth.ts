@@ -1,6 +1,6 @@
 import NextAuth from 'next-auth';
 import { headers } from 'next/headers';
-import { NextRequest } from 'next/server';
+import type { NextRequest } from 'next/server';
 import { overTls } from './cookies';
 import { publicUrl, signInSettings, webSecret } from './settings';
 import { userOf } from './visitor';
@@ -61,9 +61,12 @@ export async function signOut(): Promise<void> {
 
 /** Ends a sign-in: the issuer has sent the browser back. */
 export function endSignIn(request: NextRequest): Promise<Response> {
-  // The server knows itself by the address it listens on; the issuer, by what the browser asked for.
+  if (publicUrl()) return auth.handlers.GET(request);
+  // A NextRequest calls every loopback address localhost; the issuer and the browser know the one
+  // that was asked for, and cookies belong to it.
   const host = request.headers.get('x-forwarded-host') ?? request.headers.get('host') ?? '';
-  const here = publicUrl()?.origin ?? `${overTls(request.headers) ? 'https' : 'http'}://${host}`;
+  const here = `${overTls(request.headers) ? 'https' : 'http'}://${host}`;
   const url = new URL(request.nextUrl.pathname + request.nextUrl.search, here);
-  return auth.handlers.GET(new NextRequest(url, { headers: request.headers }));
+  const end = auth.handlers.GET as (request: Request) => Promise<Response>;
+  return end(new Request(url, { headers: request.headers }));
 }

@@ -48,7 +48,7 @@ export function History({ initial }: { initial: HistoryFilter }) {
 
 function Runs({ filter, onReset }: { filter: HistoryFilter; onReset: () => void }) {
   const list = useHistoryList(filter);
-  const { runs, cursor, problem, loading } = list;
+  const { runs, cursor, problem } = list;
   const [chosen, setChosen] = useState<string[]>([]);
   const [deleting, setDeleting] = useState<PastRun | null>(null);
   const [now] = useState(() => new Date());

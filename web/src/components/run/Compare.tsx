@@ -65,7 +65,7 @@ function Both({ runs: [left, right] }: { runs: WholeRun[] }) {
         <Head run={right} side="Later" />
       </div>
       {parts
-        .filter(([, of]) => of(left) || of(right))
+        .filter(([, of]) => [of(left), of(right)].some(Boolean))
         .map(([title, of]) => (
           <Difference key={title} title={title} left={of(left) ?? ''} right={of(right) ?? ''} />
         ))}
