@@ -221,6 +221,7 @@ async function browser() {
     env: {
       WEB_URL: `http://127.0.0.1:${webPort}`,
       SANDGATE_API_KEY_CHECK: key,
+      GATEWAY_URL: `http://127.0.0.1:${port}`,
       SCREENSHOT_DIR: join(root, 'test-results', 'screenshots'),
     },
   });
