@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sandgate/sandgate/gateway/admin"
+	"github.com/sandgate/sandgate/gateway/store/mongo"
 	"github.com/sandgate/sandgate/internal/testservers"
 )
 
@@ -80,6 +81,16 @@ func TestGatewayOnMongoDB(t *testing.T) {
 	secret, _ := reply{body: out.String()}.object(t)["secret"].(string)
 	if r := b.call("GET", "/api/v1/me", "", secret); r.status != 200 || r.object(t)["account"] != "shop" {
 		t.Errorf("with the key %q of %s: %d %s", secret, out.String(), r.status, r.body)
+	}
+
+	// Gateways on one database are told apart.
+	database, err := mongo.Open(context.Background(), b.config.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = database.Close() }()
+	if found, err := database.Load(context.Background(), waited); err != nil || found[waited].Owner != "g1" {
+		t.Errorf("stored for no gateway of that name: %+v, %v", found[waited], err)
 	}
 
 	// What a stopped gateway left unfinished is taken up by the next one.

@@ -54,7 +54,8 @@ type Config struct {
 	PoolWindow            int           // submissions that the pool may have at once
 	AccountInFlight       int           // of them, those of one account; 0: three quarters
 	MaxBodyBytes          int64         // of a request
-	MaxStreams            int           // live streams at once
+	MaxStreams            int           // live connections at once
+	MaxStreamsPerAccount  int           // live connections of one account at once
 	WaitTimeout           time.Duration // how long wait=true may take
 	ShutdownTimeout       time.Duration // how long requests may take to end at shutdown
 	AllowPrivateCallbacks bool          // let webhooks go to private addresses
@@ -149,7 +150,10 @@ var settings = []setting{
 		c.MaxBodyBytes = int64(n)
 		return err
 	}},
-	{"max_streams", "10000", "live streams at once", false, func(c *Config, v string) error { return whole(&c.MaxStreams, v, 1, 10_000_000) }},
+	{"max_streams", "10000", "live connections at once", false, func(c *Config, v string) error { return whole(&c.MaxStreams, v, 1, 10_000_000) }},
+	{"max_streams_per_account", "5000", "live connections of one account at once", false, func(c *Config, v string) error {
+		return whole(&c.MaxStreamsPerAccount, v, 1, 10_000_000)
+	}},
 	{"wait_timeout", "120s", "longest that wait=true waits", false, func(c *Config, v string) error { return span(&c.WaitTimeout, v) }},
 	{"shutdown_timeout", "30s", "longest that requests may take to end at shutdown", false, func(c *Config, v string) error { return span(&c.ShutdownTimeout, v) }},
 	{"allow_private_callbacks", "false", "let clients' callbacks go to private addresses", false, func(c *Config, v string) error { return truth(&c.AllowPrivateCallbacks, v) }},

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -148,7 +147,7 @@ func (j *judge0) show(c *gin.Context, base64 bool, find func(ctx context.Context
 
 // plain makes text that is none the client's fault: it may ask for Base64.
 func plain(err error) error {
-	if errors.Is(err, api.ErrNotUTF8) {
+	if errors.Is(err, api.ErrNotUTF8) || errors.Is(err, api.ErrSomeNotUTF8) {
 		return submission.Errorf(submission.Malformed, "%s", err.Error())
 	}
 	return err
@@ -173,14 +172,11 @@ func (j *judge0) getBatch(c *gin.Context) {
 		_ = c.Error(err)
 		return
 	}
-	joined := c.Query("tokens")
+	joined := c.GetHeader("tokens")
 	if joined == "" {
-		joined = c.GetHeader("tokens")
+		joined = c.Query("tokens")
 	}
-	tokens := strings.FieldsFunc(joined, func(r rune) bool { return r == ',' })
-	for i := range tokens {
-		tokens[i] = strings.TrimSpace(tokens[i])
-	}
+	tokens := api.SplitTokens(joined)
 	subs, err := j.submissions.GetMany(c.Request.Context(), account(c), tokens, submission.Outcome)
 	if err != nil {
 		_ = c.Error(err)
@@ -217,7 +213,7 @@ func (j *judge0) renderAll(answer *bulk, subs []*submission.Submission, shape sh
 		if sub != nil {
 			var err error
 			if piece, err = j.render(sub, shape); err != nil {
-				return plain(err)
+				return plain(api.OfSeveral(err))
 			}
 		}
 		err := answer.add(piece)

@@ -120,10 +120,10 @@ func openNull() (*os.File, error) {
 }
 
 func (f *first) send(message []byte, files ...int) error {
-	return wire.Send(message, files, func(part, control []byte) (int, error) {
+	return gone(wire.Send(message, files, func(part, control []byte) (int, error) {
 		n, _, err := f.socket.WriteMsgUnix(part, control, nil)
 		return n, err
-	})
+	}))
 }
 
 // receive gives the next answer. A box sends no files: what comes anyway is closed.
@@ -139,7 +139,15 @@ func (f *first) receive() (*wire.Reader, error) {
 	if err == nil && answer == nil {
 		err = errGone
 	}
-	return answer, err
+	return answer, gone(err)
+}
+
+// gone tells the end of the box by its one name: what the kernel says of it depends on what was under way.
+func gone(err error) error {
+	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
+		return errGone
+	}
+	return err
 }
 
 // errGone tells that the box has ended by itself.

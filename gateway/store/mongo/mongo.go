@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -318,6 +319,15 @@ func hasCode(err error, codes ...int) bool {
 }
 
 func unreachable(err error) bool {
+	// A connection that another command's failure closed, or that could not be made.
+	var cleared interface {
+		error
+		Retryable() bool
+	}
+	var network net.Error
+	if errors.As(err, &cleared) && cleared.Retryable() || errors.As(err, &network) {
+		return true
+	}
 	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, mongo.ErrClientDisconnected)
 }
 

@@ -1,5 +1,6 @@
 // Command ferretdb serves the wire protocol of MongoDB over SQLite files, for tests where no MongoDB can
-// be had: `ferretdb 127.0.0.1:27017 folder`.
+// be had: `ferretdb 127.0.0.1:27017 folder`. `ferretdb relay :27017 socket program arguments…` does so
+// with a FerretDB of its own, which program is and which listens on socket: one that asks for passwords.
 //
 // FerretDB stands in for MongoDB: what passes on it was not seen to pass on MongoDB. Its updates are not
 // atomic, as those of a MongoDB document are. Commands are therefore let through one at a time: each is
@@ -18,28 +19,58 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: ferretdb address folder")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	switch {
+	case len(os.Args) == 3:
+		err = serve(ctx, os.Args[1], os.Args[2])
+	case len(os.Args) > 4 && os.Args[1] == "relay":
+		err = relayTo(ctx, os.Args[2], os.Args[3], os.Args[4:])
+	default:
+		fmt.Fprintln(os.Stderr, "usage: ferretdb address folder\n       ferretdb relay address socket program arguments…")
 		os.Exit(2)
 	}
-	if err := serve(os.Args[1], os.Args[2]); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func serve(address, folder string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+// relayTo runs a program that serves on socket, and ends with it.
+func relayTo(ctx context.Context, address, socket string, command []string) error {
+	_ = os.Remove(socket) // of one that was killed
+	outer, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { _ = outer.Close() })
+	program := exec.CommandContext(ctx, command[0], command[1:]...)
+	program.Stdout, program.Stderr = os.Stdout, os.Stderr
+	program.Cancel = func() error { return program.Process.Signal(syscall.SIGTERM) }
+	program.WaitDelay = 10 * time.Second
+	if err := program.Start(); err != nil {
+		return err
+	}
+	go accept(outer, socket)
+	if err := program.Wait(); ctx.Err() == nil {
+		return fmt.Errorf("%s ended: %w", command[0], err)
+	}
+	return nil
+}
+
+func serve(ctx context.Context, address, folder string) error {
 	socket := filepath.Join(folder, "socket")
 	_ = os.Remove(socket) // of one that was killed
 	inner, err := ferretdb.New(&ferretdb.Config{
