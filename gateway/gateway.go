@@ -157,7 +157,7 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	g.owned.Go(func() { g.hub.Connections.Watch(background) })
 	g.quotas.Start()
 	sweeper := retention.New(retention.Options{
-		Store: g.store, Keep: g.Config.Retention, Now: g.Now, Log: g.Log, Removed: g.metrics.Expired, Failed: g.metrics.SweepFailed,
+		Store: g.store, Keep: g.Config.Retention, Audit: g.Config.AuditRetention, Usage: g.Config.UsageRetention, Now: g.Now, Log: g.Log, Removed: g.metrics.Expired, Failed: g.metrics.SweepFailed,
 	})
 	g.owned.Go(func() { sweeper.Run(background) })
 	if issuer := g.keys.Issuer; issuer != nil {

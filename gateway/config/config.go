@@ -68,6 +68,9 @@ type Config struct {
 	Address   limit.Rate    // of requests from one address
 	Retention time.Duration // how long ended submissions are kept; 0: for ever
 
+	AuditRetention time.Duration // how long the audit log is kept; 0: for ever
+	UsageRetention time.Duration // how long the usage of a day is kept; 0: for ever
+
 	LogFormat string // text or json
 	LogLevel  slog.Level
 }
@@ -178,6 +181,8 @@ var settings = []setting{
 	{"user_daily_submissions", "5000", "submissions a day (UTC) of a person; 0: any number", false, func(c *Config, v string) error { return count(&c.Users.DailySubmissions, v) }},
 	{"user_daily_cpu", "2h", "CPU time a day (UTC) of a person; 0: any", false, func(c *Config, v string) error { return lasting(&c.Users.DailyCPU, v) }},
 	{"retention", "0", "how long ended submissions are kept, such as 30d or 12h; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.Retention, v) }},
+	{"audit_retention", "400d", "how long entries of the audit log are kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.AuditRetention, v) }},
+	{"usage_retention", "400d", "how long the usage of a day is kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.UsageRetention, v) }},
 	{"log_format", "text", "text or json", false, func(c *Config, v string) error { c.LogFormat = v; return among(v, "text", "json") }},
 	{"log_level", "info", "debug, info, warn or error", false, func(c *Config, v string) error {
 		if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
