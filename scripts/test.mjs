@@ -9,7 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
+import { deployTests } from './deploy-tests.mjs';
 import { fuzz } from './fuzz.mjs';
+import { monitoringTests } from './monitoring-tests.mjs';
 import { bin, buildGo, buildWeb, checkMachine, install, root, run } from './steps.mjs';
 import { versions } from './versions.mjs';
 
@@ -62,7 +64,7 @@ async function prepareMachine() {
 
 async function lint() {
   console.log('Checks');
-  await check('gofmt', 'gofmt', ['-l', 'cmd', 'gateway', 'internal', 'judge0', 'scripts'], {
+  await check('gofmt', 'gofmt', ['-l', 'cmd', 'deploy', 'gateway', 'internal', 'judge0', 'scripts'], {
     bad: (output) => output.trim() !== '',
   });
   await check('go vet', 'go', ['vet', './...']);
@@ -247,6 +249,8 @@ if (process.argv[2] !== 'lint') {
   await goTests();
   await versions(count);
   await fuzzing();
+  await monitoringTests(count);
+  await deployTests(count);
   await buildGo();
   await buildWeb();
   await browser();
