@@ -64,9 +64,14 @@ async function prepareMachine() {
 
 async function lint() {
   console.log('Checks');
-  await check('gofmt', 'gofmt', ['-l', 'cmd', 'deploy', 'gateway', 'internal', 'judge0', 'scripts'], {
-    bad: (output) => output.trim() !== '',
-  });
+  await check(
+    'gofmt',
+    'gofmt',
+    ['-l', 'cmd', 'deploy', 'gateway', 'internal', 'judge0', 'scripts'],
+    {
+      bad: (output) => output.trim() !== '',
+    },
+  );
   await check('go vet', 'go', ['vet', './...']);
   await check('staticcheck', 'go', ['tool', '-modfile=tools/go.mod', 'staticcheck', './...']);
   await check('Prettier, scripts and docs', 'web/node_modules/.bin/prettier', [

@@ -4,7 +4,7 @@ locals {
   # Who may come in.
   inbound = {
     client = [
-      { port = "4443", from = local.visitors }, # the web page
+      { port = "443", from = local.visitors },  # the web page
       { port = "8443", from = local.visitors }, # the API
     ]
     runner        = [{ port = "8080", from = concat([module.client.address], [for worker in module.worker : worker.address]) }]

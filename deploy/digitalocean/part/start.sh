@@ -14,5 +14,7 @@ fi
 PRIVATE_ADDRESS=$(curl -fsS http://169.254.169.254/metadata/v1/interfaces/private/0/ipv4/address)
 printf 'PRIVATE_ADDRESS=%s\n' "$PRIVATE_ADDRESS" > .env
 mkdir -p tls
+# nginx is not root, and answers on 443.
+sysctl -qw net.ipv4.ip_unprivileged_port_start=443
 docker compose pull --quiet
 docker compose up --detach --remove-orphans
