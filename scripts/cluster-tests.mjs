@@ -250,7 +250,7 @@ const faults = {
   },
 };
 
-const victims = [
+const everyVictim = [
   'runner-1',
   'judge0-server-1',
   'judge0-worker',
@@ -320,10 +320,18 @@ async function fault(cluster, load, kind, service) {
  * Runs all tests. `count(title, {passed, failed, skipped}, note)` takes the outcome of each. `quick`
  * leaves the faults out, `official` takes the official images instead of the overlay's, and without
  * `build` the images are used as they are; without `page` no browser is started.
+ * `victims` are the services that are broken.
  */
 export async function clusterTests(
   count,
-  { quick = false, official = false, build = true, page = true } = {},
+  {
+    quick = false,
+    official = false,
+    build = true,
+    page = true,
+    victims = everyVictim,
+    install = true,
+  } = {},
 ) {
   let failed = false;
   const test = async (title, body) => {
@@ -338,7 +346,7 @@ export async function clusterTests(
     }
   };
   await dockerfiles(test);
-  const { why, stop } = await prepareDocker();
+  const { why, stop } = await prepareDocker({ install });
   if (why) {
     count('Cluster', { skipped: 1 }, why);
     return;
@@ -349,7 +357,7 @@ export async function clusterTests(
     if (await begin(cluster, test, { official, build })) {
       await isolation(cluster, test);
       if (page) await browser(cluster, count);
-      if (!quick) await underFaults(cluster, test);
+      if (!quick) await underFaults(cluster, test, victims);
       await settingsHold(cluster, test);
       if (!official) await monitoring(cluster, test);
       if (failed)
@@ -661,7 +669,7 @@ async function browser(cluster, count) {
   count('Cluster, the web page in Chromium', sum);
 }
 
-async function underFaults(cluster, test) {
+async function underFaults(cluster, test, victims) {
   const load = new Load(cluster.api, cluster.key);
   load.start();
   await sleep(3000);

@@ -12,7 +12,16 @@ import { counter } from './count.mjs';
 import { deployTests } from './deploy-tests.mjs';
 import { fuzz } from './fuzz.mjs';
 import { monitoringTests } from './monitoring-tests.mjs';
-import { bin, buildGo, buildWeb, checkMachine, install, root, run } from './steps.mjs';
+import {
+  bin,
+  buildGo,
+  buildWeb,
+  checkMachine,
+  install,
+  installTestClients,
+  root,
+  run,
+} from './steps.mjs';
 import { versions } from './versions.mjs';
 
 const web = join(root, 'web');
@@ -219,6 +228,7 @@ async function browser() {
     env: {
       WEB_URL: `http://127.0.0.1:${webPort}`,
       SANDGATE_API_KEY_CHECK: key,
+      GATEWAY_URL: `http://127.0.0.1:${port}`,
       SCREENSHOT_DIR: join(root, 'test-results', 'screenshots'),
     },
   });
@@ -247,6 +257,7 @@ await checkMachine();
 console.log('Preparing');
 if (process.argv[2] !== 'lint') await prepareMachine();
 await install();
+if (process.argv[2] !== 'lint') await installTestClients();
 await lint();
 if (process.argv[2] !== 'lint') {
   console.log('Tests');
@@ -260,7 +271,8 @@ if (process.argv[2] !== 'lint') {
   await buildWeb();
   await browser();
   console.log('The cluster');
-  await clusterTests(count);
+  // To install a container engine is more than tests should do unasked.
+  await clusterTests(count, { install: false, quick: true });
 }
 report();
 process.exit(total.failed > 0 ? 1 : 0);

@@ -7,6 +7,10 @@ const paths = {
   chevron: 'm4.5 6.5 3.5 3.5 3.5-3.5',
   copy: 'M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3',
   check: 'm3 8.5 3.3 3.3L13 4.8',
+  trash: 'M2.5 4.5h11M6 4.5v-2h4v2M4 4.5l.6 9h6.8l.6-9M6.6 7v4M9.4 7v4',
+  share: 'M8 10V2M5.2 4.6 8 1.8l2.8 2.8M4.5 7H3v7h10V7h-1.5',
+  pencil: 'm3 13 .6-2.8 7-7 2.2 2.2-7 7zM9.4 4.4l2.2 2.2',
+  key: 'M10.5 2.5a3 3 0 1 1-2.6 4.5L2.5 12.4v1.1h2.2v-1.7h1.7v-1.6l1.5-1.5',
 } as const;
 
 export type IconName = keyof typeof paths;
