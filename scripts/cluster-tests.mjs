@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { prepareDocker } from './docker-install.mjs';
 import { table } from './docker.mjs';
 import { Load } from './load.mjs';
+import { askAll, untilScraped } from './monitoring-tests.mjs';
 import { root, run } from './steps.mjs';
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -358,6 +359,7 @@ export async function clusterTests(
       if (page) await browser(cluster, count);
       if (!quick) await underFaults(cluster, test, victims);
       await settingsHold(cluster, test);
+      if (!official) await monitoring(cluster, test);
       if (failed)
         console.log(
           (await run('docker', ['ps', '--all', '--filter', `name=${cluster.project}`])).output,
@@ -697,6 +699,32 @@ async function underFaults(cluster, test, victims) {
   console.log(
     '  Gap: longest time between two accepted. Slowest: from accepted to ended. Whole again: healthy and nothing open, after the fault.\n',
   );
+}
+
+/** Switches the monitoring on, and asks all that its dashboard shows while there is work. */
+async function monitoring(cluster, test) {
+  const port = await freePort();
+  await test('Monitoring, Prometheus scrapes every part', async () => {
+    writeFileSync(cluster.envFile, `PROMETHEUS_PORT=${port}\n`, { flag: 'a' });
+    for (const [script, ...args] of [
+      ['setup', '--ops'],
+      ['build:all'],
+      ['start:all', '--no-build'],
+    ]) {
+      const { code, output } = await cluster.npm(script, ...args);
+      assert(code === 0, output);
+    }
+    const jobs = ['gateway', 'judge0-server', 'judge0-worker', 'redis', 'postgres', 'nginx'];
+    return `${await untilScraped(`http://127.0.0.1:${port}`, jobs)} targets`;
+  });
+  await test('Monitoring, every query of the dashboard has data', async () => {
+    const load = new Load(cluster.api, cluster.key);
+    load.start();
+    const { asked, empty } = await askAll(`http://127.0.0.1:${port}`);
+    await load.stop(settleTime);
+    assert(empty.length === 0, `no data: ${empty.join('; ')}`);
+    return `${asked} queries`;
+  });
 }
 
 async function settingsHold(cluster, test) {

@@ -9,7 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
+import { deployTests } from './deploy-tests.mjs';
 import { fuzz } from './fuzz.mjs';
+import { monitoringTests } from './monitoring-tests.mjs';
 import {
   bin,
   buildGo,
@@ -71,9 +73,14 @@ async function prepareMachine() {
 
 async function lint() {
   console.log('Checks');
-  await check('gofmt', 'gofmt', ['-l', 'cmd', 'gateway', 'internal', 'judge0', 'scripts'], {
-    bad: (output) => output.trim() !== '',
-  });
+  await check(
+    'gofmt',
+    'gofmt',
+    ['-l', 'cmd', 'deploy', 'gateway', 'internal', 'judge0', 'scripts'],
+    {
+      bad: (output) => output.trim() !== '',
+    },
+  );
   await check('go vet', 'go', ['vet', './...']);
   await check('staticcheck', 'go', ['tool', '-modfile=tools/go.mod', 'staticcheck', './...']);
   await check('Prettier, scripts and docs', 'web/node_modules/.bin/prettier', [
@@ -258,6 +265,8 @@ if (process.argv[2] !== 'lint') {
   await goTests();
   await versions(count);
   await fuzzing();
+  await monitoringTests(count);
+  await deployTests(count);
   await buildGo();
   await buildWeb();
   await browser();
