@@ -18,6 +18,7 @@ import {
 } from '@codemirror/view';
 import { tags as t } from '@lezer/highlight';
 import { indentUnitFor } from '@/lib/languageModes';
+import { problemMarks } from './problemMarks';
 
 // Colours come from the page's custom properties, so themes switch without the editor's help.
 const look = EditorView.theme({
@@ -34,6 +35,34 @@ const look = EditorView.theme({
   '&.cm-focused .cm-activeLineGutter': { color: 'var(--text)', backgroundColor: 'var(--line)' },
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground':
     { backgroundColor: 'var(--selection)' },
+  '.cm-problem-error': { '--problem': 'var(--bad)', '--problem-bg': 'var(--bad-bg)' },
+  '.cm-problem-warning': { '--problem': 'var(--warning)', '--problem-bg': 'var(--warning-bg)' },
+  '.cm-problem-note': { '--problem': 'var(--busy)', '--problem-bg': 'var(--busy-bg)' },
+  '.cm-line.cm-problem-line': { backgroundColor: 'var(--problem-bg)' },
+  '.cm-gutterElement.cm-problem-number': {
+    color: 'var(--problem)',
+    backgroundColor: 'var(--problem-bg)',
+    boxShadow: 'inset 3px 0 var(--problem)',
+    fontWeight: '600',
+  },
+  '.cm-problem-place': {
+    textDecoration: 'underline wavy var(--problem) 1px',
+    textUnderlineOffset: '3px',
+  },
+  '.cm-problem-message': {
+    display: 'inline-block',
+    maxWidth: 'min(32rem, 90%)',
+    marginLeft: '1.5rem',
+    overflow: 'hidden',
+    color: 'var(--problem)',
+    fontFamily: 'var(--sans)',
+    fontSize: '0.75rem',
+    lineHeight: '1.4',
+    textOverflow: 'ellipsis',
+    verticalAlign: 'text-bottom',
+    whiteSpace: 'nowrap',
+    userSelect: 'none',
+  },
   '&.cm-focused .cm-matchingBracket': {
     backgroundColor: 'transparent',
     outline: '1px solid var(--accent)',
@@ -60,16 +89,28 @@ const colours = HighlightStyle.define([
 
 interface EditorOptions {
   nonce: string;
-  language: string;
-  attributes: Record<string, string>;
+  /** Key of the language that the text is shown as. */
+  mode: string;
+  attributes: () => Record<string, string>;
   onChange: (code: string) => void;
+  onSearch: (command: 'find' | 'line') => void;
 }
 
 export function editorExtensions(options: EditorOptions): Extension {
+  const asked = (command: 'find' | 'line') => () => {
+    options.onSearch(command);
+    return true;
+  };
   return [
     EditorView.cspNonce.of(options.nonce),
     // Run belongs to the page, which listens for the same keys everywhere.
     Prec.highest(keymap.of([{ key: 'Mod-Enter', run: () => true }])),
+    keymap.of([
+      { key: 'Mod-f', run: asked('find') },
+      { key: 'Mod-Alt-g', run: asked('line') },
+      { key: 'Ctrl-g', run: asked('line') },
+    ]),
+    problemMarks,
     lineNumbers(),
     highlightActiveLineGutter(),
     highlightActiveLine(),
@@ -77,7 +118,7 @@ export function editorExtensions(options: EditorOptions): Extension {
     history(),
     drawSelection(),
     EditorState.tabSize.of(4),
-    indentUnit.of(indentUnitFor(options.language)),
+    indentUnit.of(indentUnitFor(options.mode)),
     indentOnInput(),
     bracketMatching(),
     keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),

@@ -1,13 +1,13 @@
-import type { Job, Language, RunRequest } from './api';
+import type { Job, Language, RunRequest, WholeJob } from './api';
 import { noConnection, ProblemError, toProblem } from './problem';
 
-const HIDDEN = new Set(['executable', 'multi-file']); // they take files, not one text
+const HIDDEN = new Set(['executable']); // it takes a file that nobody writes here
 
 export async function fetchLanguages(): Promise<Language[]> {
   const { languages } = await call<{ languages: Language[] }>('/api/languages');
   return languages
     .filter((language) => !HIDDEN.has(language.key))
-    .sort((a, b) => a.name.localeCompare(b.name));
+    .sort((a, b) => a.name.localeCompare(b.name, 'en', { sensitivity: 'base' }));
 }
 
 export async function startRun(request: RunRequest): Promise<string> {
@@ -21,6 +21,14 @@ export async function startRun(request: RunRequest): Promise<string> {
 
 export function fetchJob(id: string): Promise<Job> {
   return call<Job>(`/api/runs/${encodeURIComponent(id)}`);
+}
+
+export function fetchProgram(id: string): Promise<WholeJob> {
+  return call<WholeJob>(`/api/runs/${encodeURIComponent(id)}?program=true`);
+}
+
+export function fetchShared(id: string): Promise<WholeJob> {
+  return call<WholeJob>(`/api/shared/${encodeURIComponent(id)}`);
 }
 
 export function eventsUrl(id: string): string {
