@@ -60,7 +60,11 @@ interface Marks {
   gutter: RangeSet<GutterMarker>;
 }
 
-const none: Marks = { problems: [], content: Decoration.none, gutter: RangeSet.empty };
+const none: Marks = {
+  problems: [],
+  content: Decoration.none,
+  gutter: RangeSet.empty as RangeSet<GutterMarker>,
+};
 
 const field = StateField.define<Marks>({
   create: () => none,
@@ -135,7 +139,10 @@ const toNextProblem: Command = (view) => {
   const { gutter } = view.state.field(field);
   const lines: number[] = [];
   const cursor = gutter.iter();
-  for (; cursor.value; cursor.next()) lines.push(cursor.from);
+  while (cursor.value) {
+    lines.push(cursor.from);
+    cursor.next();
+  }
   const here = view.state.doc.lineAt(view.state.selection.main.head).from;
   const next = lines.find((from) => from > here) ?? lines[0];
   if (next === undefined) return false;

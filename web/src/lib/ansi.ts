@@ -15,13 +15,11 @@ export interface AnsiLook {
   strike?: true;
 }
 
-/* eslint-disable no-control-regex -- control characters are what this is about */
 // Control sequences, operating system commands (titles, links), and the other two-character escapes.
 const ESCAPES =
   /\x1b\[([\x30-\x3f]*)[\x20-\x2f]*([\x40-\x7e])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|\x1b[\x20-\x2f]*[\x30-\x7e]|\x1b/g;
 // What a terminal would not show. Tab and line feed are the two that stay.
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f]/g;
-/* eslint-enable no-control-regex */
 
 const MAX_PIECES = 20_000;
 

@@ -35,7 +35,8 @@ describe('diffLines', () => {
   });
 
   it('gives up on texts that have nothing in common', () => {
-    const lines = (word: string) => Array.from({ length: 3000 }, (_, n) => word + n).join('\n');
+    const lines = (word: string) =>
+      Array.from({ length: 3000 }, (_, n) => `${word}${n}`).join('\n');
     expect(diffLines(lines('a'), lines('b'))).toHaveLength(6000);
   });
 });
