@@ -43,7 +43,7 @@ func (p person) call(method, path, body string) reply {
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("X-Auth-Token", p.key)
 	request.Header.Set(auth.UserHeader, p.name)
-	request.Header.Set("Idempotency-Key", "the same for everybody")
+	request.Header.Set("Idempotency-Key", "the same for everybody at "+path)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		p.t.Fatalf("%s %s: %v", method, path, err)

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -28,7 +27,6 @@ import (
 	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/metrics"
 	"github.com/sandgate/sandgate/gateway/retention"
-	"github.com/sandgate/sandgate/gateway/store/sqlite"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/gateway/webhook"
 	"github.com/sandgate/sandgate/judge0/api"
@@ -37,6 +35,7 @@ import (
 // The names of what the store keeps besides submissions and keys.
 const (
 	callbackKey = "callback_key"
+	webhookKey  = "webhook_key"
 	catalogue   = "catalogue"
 )
 
@@ -51,13 +50,15 @@ type Options struct {
 	Log      *slog.Logger
 	Now      func() time.Time        // nil: time.Now
 	Dispatch func(*dispatch.Options) // may change bounds of the dispatcher: for tests
+	Webhooks func(*webhook.Options)  // may change bounds of deliveries: for tests
+	Store    func(Store) Store       // may stand before the store: for tests
 }
 
 // Gateway is a running gateway between Start and Stop.
 type Gateway struct {
 	Options
 
-	store      *sqlite.Store
+	store      Store
 	keys       *auth.Keys
 	client     *engine.Client
 	catalogue  *engine.Catalogue
@@ -98,8 +99,12 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 		}
 	}()
 	g.metrics = metrics.New()
-	if g.store, err = sqlite.Open(filepath.Join(g.Config.DataDir, "gateway.db"), sqlite.Options{Observe: g.metrics.Store}); err != nil {
+	opened, err := openStore(ctx, g.Config, g.metrics.Store)
+	if err != nil {
 		return err
+	}
+	if g.store = opened; g.Store != nil {
+		g.store = g.Store(opened)
 	}
 	g.keys = auth.NewKeys(g.store, g.Now)
 	g.keys.Address = clientip.New(g.Config.TrustedProxies, g.Config.ClientIPHeader).Of
@@ -122,19 +127,18 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 			return fmt.Errorf("keep the web client's API key: %w", err)
 		}
 	}
-	secret, err := g.store.Setting(ctx, callbackKey, func() ([]byte, error) {
-		key := make([]byte, 32)
-		_, err := rand.Read(key)
-		return key, err
-	})
-	if err != nil {
-		return fmt.Errorf("read the key of callbacks: %w", err)
+	var secrets secrets
+	if secrets.callbacks, err = g.secret(ctx, callbackKey); err != nil {
+		return err
+	}
+	if secrets.webhooks, err = g.secret(ctx, webhookKey); err != nil {
+		return err
 	}
 	address := net.JoinHostPort(g.Config.Host, strconv.Itoa(g.Config.Port))
 	if g.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	if err := g.assemble(secret); err != nil {
+	if err := g.assemble(secrets); err != nil {
 		return err
 	}
 	if err := g.catalogue.Recall(ctx); err != nil {
@@ -160,8 +164,23 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	return nil
 }
 
+// secrets are keys that the store keeps and nobody sees.
+type secrets struct{ callbacks, webhooks []byte }
+
+func (g *Gateway) secret(ctx context.Context, name string) ([]byte, error) {
+	secret, err := g.store.Setting(ctx, name, func() ([]byte, error) {
+		key := make([]byte, 32)
+		_, err := rand.Read(key)
+		return key, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the %s: %w", name, err)
+	}
+	return secret, nil
+}
+
 // assemble puts the parts together.
-func (g *Gateway) assemble(secret []byte) error {
+func (g *Gateway) assemble(secrets secrets) error {
 	count := g.metrics
 	bus := live.NewBus()
 	buckets, err := g.buckets()
@@ -179,14 +198,21 @@ func (g *Gateway) assemble(secret []byte) error {
 		},
 		Save: func(ctx context.Context, text []byte) error { return g.store.SetSetting(ctx, catalogue, text) },
 	}, g.Log)
-	g.webhooks = webhook.New(webhook.Options{AllowPrivate: g.Config.AllowPrivateCallbacks, Log: g.Log, Observe: count.Webhook})
+	hooks := webhook.Options{
+		Store: g.store, Key: secrets.webhooks, AllowPrivate: g.Config.AllowPrivateCallbacks, Log: g.Log, Now: g.Now, Observe: count.Webhook,
+	}
+	if g.Webhooks != nil {
+		g.Webhooks(&hooks)
+	}
+	g.webhooks = webhook.New(hooks)
 	bounds := dispatch.Options{
-		Store: g.store, Engine: g.client, Catalogue: g.catalogue, Bus: bus, Observer: count, Log: g.Log, Now: g.Now,
-		Key: secret, CallbackBase: g.callbackBase(), QueueLimit: g.Config.QueueLimit,
+		Store: g.store, Instance: instance(g.Config), Engine: g.client, Catalogue: g.catalogue, Bus: bus, Observer: count, Log: g.Log, Now: g.Now,
+		Key: secrets.callbacks, CallbackBase: g.callbackBase(),
+		QueueLimit: g.Config.QueueLimit, PoolWindow: g.Config.PoolWindow, AccountInFlight: g.Config.AccountInFlight,
 		Finished: func(sub *submission.Submission) {
 			count.Result(api.StatusOf(sub.Status).Description)
 			g.quotas.Ended(sub)
-			g.webhooks.Send(sub)
+			g.webhooks.Finished(sub)
 		},
 	}
 	if g.Dispatch != nil {
@@ -195,7 +221,7 @@ func (g *Gateway) assemble(secret []byte) error {
 	g.dispatcher = dispatch.New(bounds)
 	policies := check.NewPolicies(g.policy, g.Now)
 	service := submission.NewService(submission.Options{
-		Store: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Quotas: g.quotas, Bus: bus, Now: g.Now,
+		Store: g.store, Records: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Quotas: g.quotas, Bus: bus, Now: g.Now,
 		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout, Review: policies.Review,
 	})
 	g.streams = live.NewStreams(g.Config.MaxStreams,
@@ -206,6 +232,10 @@ func (g *Gateway) assemble(secret []byte) error {
 	count.Gauge("waiting", "Submissions that wait for the engine.", func() float64 { return float64(g.dispatcher.Stats().Waiting) })
 	count.Gauge("unfinished", "Submissions that have not ended.", func() float64 { return float64(g.dispatcher.Stats().Unfinished) })
 	count.Gauge("oldest_waiting_seconds", "Age of the submission that waits longest for the engine.", func() float64 { return g.dispatcher.Stats().Oldest.Seconds() })
+	count.Gauge("in_pool", "Submissions that the engine was handed and has not ended.", func() float64 { return float64(g.dispatcher.Stats().InPool) })
+	count.Gauge("pool_window", "The most submissions that the engine is handed at present.", func() float64 { return float64(g.dispatcher.Stats().Window) })
+	count.Gauge("webhooks_pending", "Deliveries to clients that were neither made nor given up.", func() float64 { return g.webhooks.Backlog().Pending })
+	count.Gauge("webhooks_late_seconds", "For how long the delivery has been due that is due longest.", func() float64 { return g.webhooks.Backlog().Late.Seconds() })
 	count.Gauge("live_streams", "Live streams that are open.", func() float64 { return float64(g.streams.Open()) })
 	count.Gauge("bus_dropped", "Listeners that were dropped for being slow.", func() float64 { return float64(bus.Dropped()) })
 
@@ -214,12 +244,12 @@ func (g *Gateway) assemble(secret []byte) error {
 	}
 
 	handler := httpapi.New(httpapi.Options{
-		Submissions: service, Records: g.store, Usage: g.quotas,
+		Submissions: service, Webhooks: g.webhooks, Records: g.store, Usage: g.quotas,
 		Limits: httpapi.Limits{
 			Buckets: buckets, Address: g.Config.Address, Key: g.Config.Key, Bounds: g.bounds, Refused: count.Limited,
 		},
 		Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Streams: g.streams,
-		Policies: policies, Checker: check.NewChecker(check.Options{Pool: g.client, Catalogue: g.catalogue, NewToken: uuid.NewString, Now: g.Now, Quotas: g.quotas}),
+		Policies: policies, Checker: check.NewChecker(check.Options{Pool: g.client, Catalogue: g.catalogue, NewToken: uuid.NewString, Now: g.Now, Quotas: g.quotas, Observe: count.Checked}),
 		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
 	})
 	base, endWaits := context.WithCancel(context.Background())

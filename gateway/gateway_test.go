@@ -22,6 +22,7 @@ import (
 	"github.com/sandgate/sandgate/gateway/config"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/gateway/webhook"
 	"github.com/sandgate/sandgate/judge0/api"
 )
 
@@ -33,11 +34,15 @@ type bundle struct {
 	engine *scriptedEngine
 	config config.Config
 	bounds func(*dispatch.Options)
+	hooks  func(*webhook.Options)
+	before func(gateway.Store) gateway.Store
 	*gateway.Gateway
 }
 
-func prepare(t testing.TB) *bundle {
-	b := &bundle{t: t, engine: startEngine(t), config: config.Default()}
+func prepare(t testing.TB) *bundle { return prepareWith(t, startEngine(t)) }
+
+func prepareWith(t testing.TB, engine *scriptedEngine) *bundle {
+	b := &bundle{t: t, engine: engine, config: config.Default()}
 	b.config.Port, b.config.DataDir, b.config.BootstrapKey = 0, t.TempDir(), firstKey
 	b.config.EngineURL, b.config.EngineToken = b.engine.url(), b.engine.token
 	b.config.ShutdownTimeout = 5 * time.Second
@@ -56,7 +61,7 @@ func (b *bundle) start() *bundle {
 
 func (b *bundle) boot() {
 	b.t.Helper()
-	b.Gateway = gateway.New(gateway.Options{Config: b.config, Log: slog.New(slog.DiscardHandler), Dispatch: b.bounds})
+	b.Gateway = gateway.New(gateway.Options{Config: b.config, Log: slog.New(slog.DiscardHandler), Dispatch: b.bounds, Webhooks: b.hooks, Store: b.before})
 	if err := b.Start(context.Background()); err != nil {
 		b.t.Fatal(err)
 	}

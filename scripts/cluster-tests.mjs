@@ -297,9 +297,9 @@ async function fault(cluster, load, kind, service) {
   const bad = sum.errors.filter((error) => !error.retriable);
   if (bad.length) problem = `clients saw ${bad.map((error) => error.what).join(', ')}`;
   if (sum.wrong.length) problem = `wrong results: ${sum.wrong.slice(0, 3).join('; ')}`;
-  const errors = Object.entries(Object.groupBy(sum.errors, (error) => error.what)).map(
-    ([what, list]) => `${list.length}× ${what}`,
-  );
+  const seen = {};
+  for (const { what } of sum.errors) seen[what] = (seen[what] ?? 0) + 1;
+  const errors = Object.entries(seen).map(([what, times]) => `${times}× ${what}`);
   return {
     row: [
       kind,
@@ -318,15 +318,12 @@ async function fault(cluster, load, kind, service) {
 /**
  * Runs all tests. `count(title, {passed, failed, skipped}, note)` takes the outcome of each. `quick`
  * leaves the faults out, `official` takes the official images instead of the overlay's, and without
- * `build` the images are used as they are.
+ * `build` the images are used as they are; without `page` no browser is started.
  */
-export async function clusterTests(count, { quick = false, official = false, build = true } = {}) {
-  const { why, stop } = await prepareDocker();
-  if (why) {
-    count('Cluster', { skipped: 1 }, why);
-    return;
-  }
-  const cluster = new Cluster();
+export async function clusterTests(
+  count,
+  { quick = false, official = false, build = true, page = true } = {},
+) {
   let failed = false;
   const test = async (title, body) => {
     try {
@@ -339,11 +336,18 @@ export async function clusterTests(count, { quick = false, official = false, bui
       return false;
     }
   };
+  await dockerfiles(test);
+  const { why, stop } = await prepareDocker();
+  if (why) {
+    count('Cluster', { skipped: 1 }, why);
+    return;
+  }
+  const cluster = new Cluster();
   try {
     await cluster.prepare();
     if (await begin(cluster, test, { official, build })) {
       await isolation(cluster, test);
-      await browser(cluster, count);
+      if (page) await browser(cluster, count);
       if (!quick) await underFaults(cluster, test);
       await settingsHold(cluster, test);
       if (failed)
@@ -357,6 +361,30 @@ export async function clusterTests(count, { quick = false, official = false, bui
     rmSync(cluster.folder, { recursive: true, force: true });
     await stop();
   }
+}
+
+/** The images below are built of programs from outside; so that the Dockerfiles can build them too: */
+async function dockerfiles(test) {
+  const built = {
+    'gateway/image/Dockerfile': ['./cmd/gateway'],
+    'judge0/image/Dockerfile': ['./cmd/judge0', './judge0/sandbox/init', './judge0/image/prepare'],
+  };
+  for (const [file, packages] of Object.entries(built))
+    await test(`Images, ${file} copies all that its programs are made of`, async () => {
+      const text = readFileSync(join(root, file), 'utf8');
+      const copied = [...text.matchAll(/^COPY (\S+) \1$/gm)].map((match) => match[1]);
+      const own = '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}';
+      const { code, output } = await run('go', ['list', '-deps', '-f', own, ...packages]);
+      assert(code === 0, output);
+      const needed = output
+        .split('\n')
+        .filter(Boolean)
+        .map((path) => path.replace('github.com/sandgate/sandgate/', ''));
+      const missing = needed.filter(
+        (path) => !copied.some((from) => `${path}/`.startsWith(`${from}/`)),
+      );
+      assert(needed.length > 3 && missing.length === 0, `not copied: ${missing}`);
+    });
 }
 
 async function begin(cluster, test, { official, build }) {

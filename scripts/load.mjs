@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const retriable = [429, 502, 503, 504];
 
 export class Load {
-  interval = 400; // milliseconds between submissions
+  interval = 700; // milliseconds between submissions
   #submissions = []; // {token, expected, accepted, ended?, wrong?}
   #errors = []; // {at, what, retriable}
   #running = false;

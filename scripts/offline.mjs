@@ -77,6 +77,12 @@ export async function buildPrograms() {
   });
   if (!existsSync(join(programs, 'ferretdb')))
     await step("Building MongoDB's stand-in", buildFerretDB);
+  await step('Building what lets one command at a time through to it', () =>
+    go(
+      ['build', '-trimpath', '-o', join(programs, 'ferretdb-relay'), '.'],
+      join(root, 'internal', 'testservers', 'ferretdb'),
+    ),
+  );
 }
 
 /** FerretDB reads its version from a file that its releases write, and the module lacks. */

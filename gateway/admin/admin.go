@@ -24,6 +24,7 @@ import (
 	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/config"
 	"github.com/sandgate/sandgate/gateway/httpapi"
+	"github.com/sandgate/sandgate/gateway/store/mongo"
 	"github.com/sandgate/sandgate/gateway/store/sqlite"
 	"github.com/sandgate/sandgate/internal/sqlitedb"
 )
@@ -128,7 +129,7 @@ func run(ctx context.Context, program string, args []string, lookup func(string)
 	case command.args == -1 && n == 0, command.args >= 0 && n != command.args:
 		return usageError{fmt.Sprintf("%q takes %s", command.words, cmp.Or(command.arguments, "no arguments"))}
 	}
-	client, leave, err := place.open(lookup)
+	client, leave, err := place.open(ctx, lookup)
 	if err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ type place struct{ url, key, config, dataDir string }
 // patience bounds a call to a gateway: deleting a large account takes a while.
 const patience = 2 * time.Minute
 
-func (p place) open(lookup func(string) (string, bool)) (client, func() error, error) {
+func (p place) open(ctx context.Context, lookup func(string) (string, bool)) (client, func() error, error) {
 	settings, err := p.settings(lookup)
 	if err != nil {
 		return client{}, nil, err
@@ -173,6 +174,13 @@ func (p place) open(lookup func(string) (string, bool)) (client, func() error, e
 	case url != "":
 		return client{}, nil, errors.New("to go through a gateway's API takes a key with the scope admin: set SANDGATE_API_KEY")
 	}
+	if settings.DatabaseURL != "" {
+		store, err := mongo.Open(ctx, settings.DatabaseURL)
+		if err != nil {
+			return client{}, nil, err
+		}
+		return inside(store), store.Close, nil
+	}
 	path := filepath.Join(settings.DataDir, "gateway.db")
 	if _, err := os.Stat(path); err != nil {
 		return client{}, nil, fmt.Errorf("there is no store in %s: name its folder with --data-dir, or a running gateway with --url and SANDGATE_API_KEY", settings.DataDir)
@@ -187,9 +195,14 @@ func (p place) open(lookup func(string) (string, bool)) (client, func() error, e
 	if err != nil {
 		return client{}, nil, err
 	}
+	return inside(store), store.Close, nil
+}
+
+// inside is a client of the routes, over a store that is open here.
+func inside(store auth.Directory) client {
 	operator := auth.Account{ID: "operator", Name: "command line", Scopes: append(auth.AllScopes(), auth.Act)}
 	handler := httpapi.Administration(auth.NewKeys(store, time.Now), operator)
-	return client{&http.Client{Transport: inProcess{handler}}, "http://store", ""}, store.Close, nil
+	return client{&http.Client{Transport: inProcess{handler}}, "http://store", ""}
 }
 
 // settings are those of the gateway, as far as they are told here.

@@ -43,6 +43,7 @@ type Options struct {
 	NewToken  func() string
 	Now       func() time.Time
 	Quotas    Quotas
+	Observe   func(outcome string) // clean, warnings, errors, or failed: there is no outcome
 }
 
 // Quotas count a check as a submission of the account's day, and the time that it took.
@@ -115,10 +116,25 @@ func (c *Checker) Check(ctx context.Context, account string, program *api.Submis
 	answer, err := c.run(ctx, order)
 	if err != nil {
 		giveBack()
+		c.Observe("failed")
 		return Result{}, err
 	}
 	c.Quotas.Ended(order.Ended(*answer, c.Now()))
-	return Result{recipe.tool, recipe.diagnostics(language.SourceFile, answer)}, nil
+	result := Result{recipe.tool, recipe.diagnostics(language.SourceFile, answer)}
+	c.Observe(result.outcome())
+	return result, nil
+}
+
+// outcome says in a word what was found.
+func (r Result) outcome() string {
+	outcome := "clean"
+	for _, d := range r.Diagnostics {
+		if d.Severity == diagnose.Error {
+			return "errors"
+		}
+		outcome = "warnings"
+	}
+	return outcome
 }
 
 // enter takes a place among the checks that run.

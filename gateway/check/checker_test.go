@@ -77,7 +77,7 @@ func (q *quotas) Ended(sub *submission.Submission) {
 }
 
 func checker(p *pool, q Quotas) *Checker {
-	return NewChecker(Options{Pool: p, Catalogue: p, NewToken: func() string { return "token" }, Now: time.Now, Quotas: q})
+	return NewChecker(Options{Pool: p, Catalogue: p, NewToken: func() string { return "token" }, Now: time.Now, Quotas: q, Observe: func(string) {}})
 }
 
 func program(source string) *api.Submission {

@@ -30,6 +30,9 @@ type Config struct {
 	Port    int    // 0: any free one
 	DataDir string // of the store; it is made if it is not there
 
+	DatabaseURL string // of the MongoDB that several gateways share; empty: SQLite in DataDir
+	Instance    string // the name of this gateway among them; empty: a new one at each start
+
 	BootstrapKey string // an API key with all rights; empty: one is made at the first start
 	WebKey       string // the API key of a web client in front of several gateways; empty: none
 
@@ -48,6 +51,8 @@ type Config struct {
 	ClientIPHeader string
 
 	QueueLimit            int           // submissions that may wait for the pool
+	PoolWindow            int           // submissions that the pool may have at once
+	AccountInFlight       int           // of them, those of one account; 0: three quarters
 	MaxBodyBytes          int64         // of a request
 	MaxStreams            int           // live streams at once
 	WaitTimeout           time.Duration // how long wait=true may take
@@ -79,6 +84,20 @@ var settings = []setting{
 	{"host", "127.0.0.1", "address to listen on", false, func(c *Config, v string) error { c.Host = v; return nil }},
 	{"port", "8080", "port to listen on; 0: any free one", false, func(c *Config, v string) error { return whole(&c.Port, v, 0, 65535) }},
 	{"data_dir", "data", "folder of the store", false, func(c *Config, v string) error { c.DataDir = v; return filled(v) }},
+	{"database_url", "", "mongodb:// or mongodb+srv:// URL of the database that several gateways share; empty: SQLite in data_dir", true, func(c *Config, v string) error {
+		c.DatabaseURL = v
+		if v != "" && !strings.HasPrefix(v, "mongodb://") && !strings.HasPrefix(v, "mongodb+srv://") {
+			return errors.New("it is no mongodb:// or mongodb+srv:// URL") // it may hold a password
+		}
+		return nil
+	}},
+	{"instance", "", "name of this gateway among those that share a database; empty: a new one at each start, after the host", false, func(c *Config, v string) error {
+		c.Instance = v
+		if len(v) > 128 {
+			return errors.New("it is longer than 128 characters")
+		}
+		return nil
+	}},
 	{"bootstrap_key", "", "an API key with all rights, of 16 characters or more", true, func(c *Config, v string) error { c.BootstrapKey = v; return keyText(v) }},
 	{"web_key", "", "the web client's API key, which may submit, read and delete, also on behalf of its users, of 16 characters or more", true, func(c *Config, v string) error { c.WebKey = v; return keyText(v) }},
 	{"jwt_issuer", "", "URL of the OpenID Connect issuer whose JWTs are taken, as their claim iss has it", false, func(c *Config, v string) error {
@@ -119,6 +138,8 @@ var settings = []setting{
 		return among(v, clientip.Headers()...)
 	}},
 	{"queue_limit", "10000", "submissions that may wait for the pool", false, func(c *Config, v string) error { return whole(&c.QueueLimit, v, 1, 10_000_000) }},
+	{"pool_window", "1000", "most submissions that the pool is handed at once; fewer if it is slow", false, func(c *Config, v string) error { return whole(&c.PoolWindow, v, 1, 1_000_000) }},
+	{"account_in_flight", "0", "most of them that are of one account; 0: three quarters", false, func(c *Config, v string) error { return whole(&c.AccountInFlight, v, 0, 1_000_000) }},
 	{"max_body_bytes", "16777216", "largest request body", false, func(c *Config, v string) error {
 		var n int
 		err := whole(&n, v, 1024, 1<<30)

@@ -25,6 +25,7 @@ type script struct {
 	answers map[string]*api.Answer
 	untold  string     // an engine token that no answer may have in it
 	calls   [][]string // the tokens of each call
+	idle    bool       // the pool has nothing to do
 }
 
 func (s *script) Create(_ context.Context, batch []submission.Handover) ([]submission.Receipt, error) {
@@ -63,7 +64,9 @@ func (s *script) Results(_ context.Context, tokens []string) ([]*api.Answer, err
 }
 
 func (s *script) Pool() (submission.Pool, error) {
-	return submission.Pool{Config: api.DefaultConfig()}, nil
+	config := api.DefaultConfig()
+	config.MaxQueueSize = 0 // no bound
+	return submission.Pool{Config: config, Workers: 1, Idle: s.idle}, nil
 }
 
 func (s *script) Publish(submission.Event) {}
@@ -87,7 +90,7 @@ func prepare(t *testing.T, tune ...func(*Options)) *bundle {
 	t.Cleanup(func() { _ = store.Close() })
 	b := &bundle{script: &script{answers: map[string]*api.Answer{}}, store: store, clock: time.Unix(1_000_000, 0)}
 	o := Options{
-		Store: store, Engine: b.script, Catalogue: b.script, Bus: b.script, Observer: b.script, Key: []byte("k"), CallbackBase: "http://gateway/",
+		Store: store, PoolWindow: 100_000, WindowLeast: 100_000, AccountInFlight: 100_000, Engine: b.script, Catalogue: b.script, Bus: b.script, Observer: b.script, Key: []byte("k"), CallbackBase: "http://gateway/",
 		Finished: func(s *submission.Submission) { b.ended = append(b.ended, s) },
 		Log:      slog.New(slog.DiscardHandler), Now: func() time.Time { return b.clock },
 	}
@@ -100,10 +103,15 @@ func prepare(t *testing.T, tune ...func(*Options)) *bundle {
 
 func (b *bundle) insert(t *testing.T, tokens ...string) []*submission.Submission {
 	t.Helper()
+	return b.insertFor(t, "me", tokens...)
+}
+
+func (b *bundle) insertFor(t *testing.T, account string, tokens ...string) []*submission.Submission {
+	t.Helper()
 	var subs []*submission.Submission
 	for _, token := range tokens {
 		source := "source of " + token
-		subs = append(subs, &submission.Submission{Account: "me", Submission: api.Submission{
+		subs = append(subs, &submission.Submission{Account: account, Owner: b.Owner(), Submission: api.Submission{
 			Token: token, SourceCode: &source, LanguageID: 71, WallTimeLimit: 10, NumberOfRuns: 1, Result: api.Result{Status: api.InQueue}, CreatedAt: b.clock,
 		}})
 	}
@@ -116,10 +124,15 @@ func (b *bundle) insert(t *testing.T, tokens ...string) []*submission.Submission
 // dispatch stores submissions and hands them over.
 func (b *bundle) dispatch(t *testing.T, tokens ...string) {
 	t.Helper()
-	if err := b.Reserve(len(tokens)); err != nil {
+	b.dispatchFor(t, "me", tokens...)
+}
+
+func (b *bundle) dispatchFor(t *testing.T, account string, tokens ...string) {
+	t.Helper()
+	if err := b.Reserve(account, len(tokens)); err != nil {
 		t.Fatal(err)
 	}
-	b.Dispatch(b.insert(t, tokens...)...)
+	b.Dispatch(b.insertFor(t, account, tokens...)...)
 }
 
 // step does what a forwarder does, until there is nothing to do now.

@@ -19,6 +19,10 @@ const (
 	stuckMost = 3
 	// patience is what a run may take on top of its own limits: unpacking, compiling, recording.
 	patience = 3 * time.Minute
+	// overlooked is how long a submission may be in the queue of a pool that has nothing to do, and
+	// overtaken by how much a later one that was run may be younger, before it counts as lost there.
+	overlooked = 30 * time.Second
+	overtaken  = 10 * time.Minute
 )
 
 // takeUp reads from the store what is unfinished and not in memory: at the start, and of what an
@@ -27,33 +31,21 @@ const (
 func (d *Dispatcher) takeUp(ctx context.Context) error {
 	start := d.stop == nil
 	suspects, found := map[string]bool{}, 0
-	for after := (submission.Pending{}); ; {
-		page, err := d.Store.Unfinished(ctx, d.Instance, after, pageSize)
-		if err != nil {
-			return fmt.Errorf("read unfinished submissions: %w", err)
-		}
-		now := d.Now()
+	err := d.unfinished(ctx, func(page []submission.Pending) {
 		d.mu.Lock()
+		defer d.mu.Unlock()
 		for _, p := range page {
-			after = p
-			if d.entries[p.Token] != nil {
-				continue
-			}
-			if !start && !d.suspects[p.Token] {
+			switch {
+			case d.entries[p.Token] != nil:
+			case !start && !d.suspects[p.Token]:
 				suspects[p.Token] = true
-				continue
-			}
-			found++
-			e := d.add(p.Token, now)
-			e.state, e.engineToken, e.due = p.State, p.EngineToken, now
-			if p.EngineToken == "" {
-				d.requeue(e)
+			case d.carry(p):
+				found++
 			}
 		}
-		d.mu.Unlock()
-		if len(page) < pageSize {
-			break
-		}
+	})
+	if err != nil {
+		return err
 	}
 	d.mu.Lock()
 	d.suspects = suspects
@@ -87,12 +79,20 @@ func (d *Dispatcher) reconcileAll(ctx context.Context) {
 	}
 }
 
-// Reconcile asks the pool once after every submission that has been quiet for too long, and has
-// those forwarded again that it does not know.
+// Reconcile asks once after every submission that has been quiet for too long: the store first, since
+// another gateway may have taken in its result, then the pool, and has those forwarded again that the
+// pool does not know.
 func (d *Dispatcher) Reconcile(ctx context.Context) error {
 	quiet := d.quietOnes()
 	for chunk := range slices.Chunk(quiet, d.maxBatch()) {
-		if err := d.ask(ctx, chunk); err != nil {
+		open, err := d.stillOpen(ctx, chunk)
+		if err != nil {
+			return err
+		}
+		if len(open) == 0 {
+			continue
+		}
+		if err := d.ask(ctx, open); err != nil {
 			return err
 		}
 	}
@@ -102,7 +102,33 @@ func (d *Dispatcher) Reconcile(ctx context.Context) error {
 // inquiry is an entry that the pool is asked after, by the engine token that it had then.
 type inquiry struct {
 	*entry
-	asked string
+	asked  string
+	stored *submission.Submission
+}
+
+// stillOpen gives those of quiet that the store has as unfinished and this gateway's, and forgets the
+// others.
+func (d *Dispatcher) stillOpen(ctx context.Context, quiet []inquiry) ([]inquiry, error) {
+	tokens := make([]string, len(quiet))
+	for i, q := range quiet {
+		tokens[i] = q.token
+	}
+	stored, err := d.Store.Load(ctx, tokens...)
+	if err != nil {
+		return nil, fmt.Errorf("read quiet submissions: %w", err)
+	}
+	var open []inquiry
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, q := range quiet {
+		q.stored = stored[q.token]
+		if q.stored == nil || q.stored.State == submission.Finished || q.stored.Owner != d.Instance {
+			d.drop(q.entry)
+			continue
+		}
+		open = append(open, q)
+	}
+	return open, nil
 }
 
 func (d *Dispatcher) quietOnes() []inquiry {
@@ -113,12 +139,12 @@ func (d *Dispatcher) quietOnes() []inquiry {
 	again := 0
 	for _, e := range d.entries {
 		switch {
-		case e.queued || e.flight || e.due.After(now):
+		case e.queued() || e.flight || e.due.After(now):
 		case e.engineToken == "":
 			again++
 			d.requeue(e)
 		case len(quiet) < askMost:
-			quiet = append(quiet, inquiry{e, e.engineToken})
+			quiet = append(quiet, inquiry{entry: e, asked: e.engineToken})
 		}
 	}
 	if again > 0 {
@@ -166,21 +192,10 @@ func (d *Dispatcher) apply(ctx context.Context, q inquiry, answer *api.Answer) e
 		d.again(q, "lost", "the engine does not know a submission that it took; it gets it again")
 		return nil
 	case answer.Status == api.InQueue:
-		d.mu.Lock()
-		q.due = d.Now().Add(d.Grace)
-		d.mu.Unlock()
+		d.queuedThere(q)
 		return nil
 	}
-	sub, err := d.find(ctx, q.token)
-	if err != nil {
-		return err
-	}
-	if sub == nil || sub.State == submission.Finished {
-		d.mu.Lock()
-		d.drop(q.entry)
-		d.mu.Unlock()
-		return nil
-	}
+	sub := q.stored
 	if api.Finished(answer.Status) {
 		_, err := d.finish(ctx, sub.Ended(*answer, d.Now()))
 		return err
@@ -189,6 +204,24 @@ func (d *Dispatcher) apply(ctx context.Context, q inquiry, answer *api.Answer) e
 		return err
 	}
 	return d.unstick(ctx, q, sub)
+}
+
+// queuedThere notes that a submission is in the pool's queue, unless it has been there for so long that
+// the pool must have lost it from there: stock Judge0 does, with its Redis, and tells it as In Queue for
+// ever.
+func (d *Dispatcher) queuedThere(q inquiry) {
+	now := d.Now()
+	pool, err := d.Catalogue.Pool()
+	d.mu.Lock()
+	q.due = now.Add(d.Grace)
+	if q.sent.IsZero() {
+		q.sent = now // it was taken up: since when it is there is not known
+	}
+	lost := err == nil && pool.Idle && now.Sub(q.sent) > overlooked || d.passed.Sub(q.sent) > overtaken
+	d.mu.Unlock()
+	if lost {
+		d.again(q, "lost", "a submission stays in the engine's queue; the engine gets it again")
+	}
 }
 
 // unstick has a submission run again that is Processing for longer than its limits allow: its

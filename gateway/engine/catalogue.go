@@ -114,7 +114,7 @@ func (c *Catalogue) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	workers, err := c.client.Available(ctx)
+	workers, idle, err := c.client.Workers(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (c *Catalogue) refresh(ctx context.Context) error {
 		return err
 	}
 	c.workers.Store(int64(workers))
-	c.pool.Store(&submission.Pool{Languages: api.NewLanguages(languages), Config: config})
+	c.pool.Store(&submission.Pool{Languages: api.NewLanguages(languages), Config: config, Workers: workers, Idle: idle})
 	if c.memory.Save == nil {
 		return nil
 	}

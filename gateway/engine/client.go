@@ -348,19 +348,22 @@ func (c *Client) ConfigInfo(ctx context.Context) (api.Config, error) {
 	return config, err
 }
 
-// Available gives the number of workers that the pool has.
-func (c *Client) Available(ctx context.Context) (int, error) {
+// Workers gives the number of workers that the pool has, and whether it has nothing to do.
+func (c *Client) Workers(ctx context.Context) (available int, idle bool, err error) {
 	var queues []struct {
+		Size      int `json:"size"`
 		Available int `json:"available"`
+		Idle      int `json:"idle"`
 	}
 	if err := c.getJSON(ctx, "/workers", nil, &queues); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	available := 0
+	idle = true
 	for _, queue := range queues {
 		available += queue.Available
+		idle = idle && queue.Size == 0 && queue.Idle == queue.Available
 	}
-	return available, nil
+	return available, idle && available > 0, nil
 }
 
 var _ submission.Engine = (*Client)(nil)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -39,7 +38,7 @@ func (j *judge0) create(c *gin.Context) {
 		_ = c.Error(err)
 		return
 	}
-	request := submission.Request{Params: params, Base64: shape.base64}
+	request := submission.Request{Params: params, Base64: shape.base64, Key: c.GetHeader(idempotencyKey)}
 	wait := isTrue(params, "wait")
 	take := j.submissions.Create
 	if wait {
@@ -51,7 +50,9 @@ func (j *judge0) create(c *gin.Context) {
 		_ = c.Error(err)
 		return
 	}
-	j.metrics.Intake(1)
+	if !replayed(c, sub) {
+		j.metrics.Intake(1)
+	}
 	if !wait {
 		c.JSON(http.StatusCreated, tokenOnly{sub.Token})
 		return
@@ -85,21 +86,23 @@ func (j *judge0) createBatch(c *gin.Context) {
 		attributes, _ := entry.(map[string]any)
 		requests[i] = submission.Request{Params: attributes, Base64: isTrue(params, "base64_encoded")}
 	}
-	created, err := j.submissions.CreateMany(c.Request.Context(), account(c), requests)
+	created, err := j.submissions.CreateMany(c.Request.Context(), account(c), requests, c.GetHeader(idempotencyKey))
 	if err != nil {
 		_ = c.Error(err)
 		return
 	}
-	answers, valid := make([]any, len(created)), 0
+	answers, valid, repeated := make([]any, len(created)), 0, 0
 	for i, each := range created {
 		if each.Submission == nil {
 			answers[i] = each.Errors
 			continue
 		}
 		answers[i] = tokenOnly{each.Submission.Token}
-		valid++
+		if valid++; replayed(c, each.Submission) {
+			repeated++
+		}
 	}
-	j.metrics.Intake(valid)
+	j.metrics.Intake(valid - repeated)
 	if valid == 0 {
 		c.JSON(http.StatusUnprocessableEntity, answers)
 		return
@@ -144,7 +147,7 @@ func (j *judge0) show(c *gin.Context, base64 bool, find func(ctx context.Context
 
 // plain makes text that is none the client's fault: it may ask for Base64.
 func plain(err error) error {
-	if errors.Is(err, api.ErrNotUTF8) {
+	if errors.Is(err, api.ErrNotUTF8) || errors.Is(err, api.ErrSomeNotUTF8) {
 		return submission.Errorf(submission.Malformed, "%s", err.Error())
 	}
 	return err
@@ -169,14 +172,11 @@ func (j *judge0) getBatch(c *gin.Context) {
 		_ = c.Error(err)
 		return
 	}
-	joined := c.Query("tokens")
+	joined := c.GetHeader("tokens")
 	if joined == "" {
-		joined = c.GetHeader("tokens")
+		joined = c.Query("tokens")
 	}
-	tokens := strings.FieldsFunc(joined, func(r rune) bool { return r == ',' })
-	for i := range tokens {
-		tokens[i] = strings.TrimSpace(tokens[i])
-	}
+	tokens := api.SplitTokens(joined)
 	subs, err := j.submissions.GetMany(c.Request.Context(), account(c), tokens, submission.Outcome)
 	if err != nil {
 		_ = c.Error(err)
@@ -213,7 +213,7 @@ func (j *judge0) renderAll(answer *bulk, subs []*submission.Submission, shape sh
 		if sub != nil {
 			var err error
 			if piece, err = j.render(sub, shape); err != nil {
-				return plain(err)
+				return plain(api.OfSeveral(err))
 			}
 		}
 		err := answer.add(piece)

@@ -87,10 +87,10 @@ func allowOrigins(c *gin.Context) {
 		return
 	}
 	c.Header("Access-Control-Allow-Origin", "*")
-	c.Header("Access-Control-Expose-Headers", requestIDHeader+", Retry-After, Location, "+limitHeaders)
+	c.Header("Access-Control-Expose-Headers", requestIDHeader+", Retry-After, Location, "+replayedHeader+", "+limitHeaders)
 	if c.Request.Method == http.MethodOptions && c.GetHeader("Access-Control-Request-Method") != "" {
 		c.Header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
-		c.Header("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Auth-Token, X-Auth-User, X-RapidAPI-Key, X-RapidAPI-Host, X-Request-Id, Last-Event-ID")
+		c.Header("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Auth-Token, X-Auth-User, X-RapidAPI-Key, X-RapidAPI-Host, X-Request-Id, Last-Event-ID, Idempotency-Key")
 		c.Header("Access-Control-Max-Age", "86400")
 		c.AbortWithStatus(http.StatusNoContent)
 	}

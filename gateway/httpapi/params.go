@@ -136,6 +136,21 @@ func text(params api.Params, name string) string {
 // isTrue: Judge0's switches are on for the word true only.
 func isTrue(params api.Params, name string) bool { return text(params, name) == "true" }
 
+// A client that does not know whether a request has arrived may send it again under the same key. An
+// answer that was given before says so.
+const (
+	idempotencyKey = "Idempotency-Key"
+	replayedHeader = "Idempotent-Replayed"
+)
+
+// replayed tells the client if a submission is that of an earlier request.
+func replayed(c *gin.Context, sub *submission.Submission) bool {
+	if sub.Repeated {
+		c.Header(replayedHeader, "true")
+	}
+	return sub.Repeated
+}
+
 // shape is how a client wants submissions shown.
 type shape struct {
 	fields api.Fields

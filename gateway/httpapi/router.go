@@ -28,7 +28,7 @@ import (
 type Submissions interface {
 	Create(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
 	Run(ctx context.Context, account string, request submission.Request) (*submission.Submission, error)
-	CreateMany(ctx context.Context, account string, requests []submission.Request) ([]submission.Created, error)
+	CreateMany(ctx context.Context, account string, requests []submission.Request, key string) ([]submission.Created, error)
 	Get(ctx context.Context, account, token string, what submission.Part) (*submission.Submission, error)
 	GetMany(ctx context.Context, account string, tokens []string, what submission.Part) ([]*submission.Submission, error)
 	List(ctx context.Context, account string, offset, limit int, what submission.Part) ([]*submission.Submission, int, error)
@@ -83,6 +83,7 @@ type Recorder interface {
 // Options are the parts of the API; all are needed.
 type Options struct {
 	Submissions Submissions
+	Webhooks    Webhooks
 	Records     Records
 	Usage       Usage
 	Limits      Limits
@@ -141,6 +142,7 @@ func New(o Options) http.Handler {
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics, room: room}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
 	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics, policies: o.Policies, checker: o.Checker}
+	hooks := &webhooks{o.Webhooks}
 	kept := &history{submissions: o.Submissions, records: o.Records, catalogue: o.Catalogue, room: room}
 	shared := &shares{records: o.Records, submissions: o.Submissions, catalogue: o.Catalogue, now: o.Now}
 	used := &usage{used: o.Usage, bounds: o.Limits.Bounds, now: o.Now}
@@ -182,6 +184,9 @@ func New(o Options) http.Handler {
 	r.DELETE("/api/v1/submissions/:token", remove, kept.delete)
 	r.GET("/api/v1/submissions/:token/events", read, v1.events)
 
+	r.GET("/api/v1/webhooks", read, hooks.list)
+	r.GET("/api/v1/webhooks/secret", door.managesKeys, hooks.secret)
+	r.POST("/api/v1/webhooks/:token/redeliver", submit, hooks.redeliver)
 	r.POST("/api/v1/submissions/:token/share", submit, shared.add)
 	r.DELETE("/api/v1/submissions/:token/share", submit, shared.remove)
 	r.GET("/api/v1/shared/:id", open, shared.get)

@@ -24,6 +24,7 @@ import (
 	"github.com/sandgate/sandgate/gateway/metrics"
 	"github.com/sandgate/sandgate/gateway/store/sqlite"
 	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/gateway/webhook"
 	"github.com/sandgate/sandgate/judge0/api"
 )
 
@@ -168,7 +169,7 @@ func (a anything) Run(ctx context.Context, account string, request submission.Re
 	return a.Create(ctx, account, request)
 }
 
-func (a anything) CreateMany(ctx context.Context, account string, requests []submission.Request) ([]submission.Created, error) {
+func (a anything) CreateMany(ctx context.Context, account string, requests []submission.Request, _ string) ([]submission.Created, error) {
 	created := make([]submission.Created, len(requests))
 	for i, request := range requests {
 		var err error
@@ -216,6 +217,13 @@ func (anything) bounds(context.Context) limit.Bounds { return limit.Bounds{} }
 
 func (anything) Verify(token, mac string) bool                  { return token == mac }
 func (anything) Callback(context.Context, string, []byte) error { return nil }
+func (anything) Deliveries(context.Context, string, webhook.DeliveryState, string, int) ([]webhook.Delivery, string, error) {
+	return []webhook.Delivery{{State: webhook.Pending}, {State: webhook.GivenUp, LastStatus: 500, LastError: "x"}}, "next", nil
+}
+func (anything) Redeliver(context.Context, string, string) (webhook.Delivery, error) {
+	return webhook.Delivery{}, submission.ErrNotFound
+}
+func (anything) Secret(string) string { return "secret" }
 func (anything) Page(context.Context, string, string) (engine.Page, error) {
 	return engine.Page{Status: 200}, nil
 }
@@ -229,7 +237,7 @@ func FuzzRequest(f *testing.F) {
 	f.Cleanup(func() { _ = store.Close() })
 	keys := auth.NewKeys(store, time.Now)
 	handler := New(Options{
-		Submissions: a, Records: a, Usage: a, Limits: Limits{Bounds: a.bounds}, Keys: a, Directory: keys, Address: keys.Address, Catalogue: a, Pool: a, Callbacks: a, Policies: a, Checker: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
+		Submissions: a, Webhooks: a, Records: a, Usage: a, Limits: Limits{Bounds: a.bounds}, Keys: a, Directory: keys, Address: keys.Address, Catalogue: a, Pool: a, Callbacks: a, Policies: a, Checker: a, Metrics: metrics.New(), Log: slog.New(slog.DiscardHandler), Now: time.Now, MaxBody: 1 << 20,
 		Ready: func(context.Context) error { return nil },
 	})
 	const good = `{"source_code":"print(1)","language_id":71}`
@@ -241,6 +249,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/submissions", "page=-99999999999999999999&per_page=1e9", "", []byte{})
 	f.Add("GET", "/submissions/batch", "tokens=a,,%00,%FF&fields=token,*", "", []byte{})
 	f.Add("GET", "/submissions/\xff\x00", "base64_encoded=false", "", []byte{})
+	f.Add("GET", "/api/v1/webhooks", "state=givenUp&limit=x", "", []byte{})
 	f.Add("GET", "/api/v1/submissions", "language=python,71&status=3&since=2026-01-01T00:00:00Z&limit=5&cursor=x", "", []byte{})
 	f.Add("GET", "/api/v1/submissions/d85cd024-1548-4165-96c7-7bc88673f194", "program=true", "", []byte{})
 	f.Add("DELETE", "/api/v1/submissions/d85cd024-1548-4165-96c7-7bc88673f194", "", "", []byte{})

@@ -81,12 +81,14 @@ func (v *v1) run(c *gin.Context) {
 		reviewed.refuse(c)
 		return
 	}
-	sub, err := v.submissions.Create(c.Request.Context(), account(c), submission.Request{Params: asked.params})
+	sub, err := v.submissions.Create(c.Request.Context(), account(c), submission.Request{Params: asked.params, Key: c.GetHeader(idempotencyKey)})
 	if err != nil {
 		_ = c.Error(renamed(err))
 		return
 	}
-	v.metrics.Intake(1)
+	if !replayed(c, sub) {
+		v.metrics.Intake(1)
+	}
 	c.Header("Location", "/api/v1/submissions/"+sub.Token)
 	answer := gin.H{"jobId": sub.Token}
 	if asked.check != check.Off {

@@ -25,6 +25,7 @@ type Metrics struct {
 	webhooks   *prometheus.CounterVec
 	limited    *prometheus.CounterVec
 	quotas     *prometheus.CounterVec
+	checks     *prometheus.CounterVec
 	fallbacks  prometheus.Counter
 	expired    prometheus.Counter
 	sweepFails prometheus.Counter
@@ -53,6 +54,7 @@ func New() *Metrics {
 		webhooks:   counter("webhooks_total", "Deliveries to clients, by outcome.", "outcome"),
 		limited:    counter("limited_total", "Requests refused for coming too fast, by what they had too many of: address, account or key.", "kind"),
 		quotas:     counter("quota_refusals_total", "Submissions refused for a daily quota, by quota: submissions or cpu. A batch counts once.", "quota"),
+		checks:     counter("checks_total", "Programs looked at by the checker of their language, by outcome: clean, warnings, errors, failed.", "outcome"),
 		fallbacks:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "limit_fallbacks_total", Help: "Requests limited by this gateway alone because Redis was away."}),
 		expired:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "expired_total", Help: "Submissions removed because they were kept for long enough."}),
 		sweepFails: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "sweep_failures_total", Help: "Sweeps for expired submissions that failed."}),
@@ -63,7 +65,7 @@ func New() *Metrics {
 	}
 	m.registry.MustRegister(
 		m.requests, m.latency, m.inFlight, m.intake, m.dispatched, m.callbacks, m.results, m.webhooks,
-		m.limited, m.quotas, m.fallbacks, m.expired, m.sweepFails, m.store,
+		m.limited, m.quotas, m.checks, m.fallbacks, m.expired, m.sweepFails, m.store,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -117,6 +119,9 @@ func (m *Metrics) Limited(kind string) { m.limited.WithLabelValues(kind).Inc() }
 
 // QuotaRefused counts a request that was refused for what its account used that day.
 func (m *Metrics) QuotaRefused(quota string) { m.quotas.WithLabelValues(quota).Inc() }
+
+// Checked counts a program that the checker of its language looked at.
+func (m *Metrics) Checked(outcome string) { m.checks.WithLabelValues(outcome).Inc() }
 
 // LimitFellBack counts a request that was limited without the Redis that gateways share.
 func (m *Metrics) LimitFellBack() { m.fallbacks.Inc() }

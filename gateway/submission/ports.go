@@ -34,6 +34,7 @@ const (
 type Pending struct {
 	Seq         int64 // grows in the order of intake
 	Token       string
+	Account     string
 	State       State
 	EngineToken string
 }
@@ -42,6 +43,8 @@ type Pending struct {
 type Pool struct {
 	Languages api.Languages
 	Config    api.Config
+	Workers   int  // when it was last asked; 0: not known
+	Idle      bool // nothing waited and nothing ran, when it was last asked
 }
 
 // Catalogue knows the pool's languages and settings. It answers from memory; an error means that
@@ -72,12 +75,15 @@ type Engine interface {
 
 // Dispatcher carries stored submissions to the pool.
 type Dispatcher interface {
-	// Reserve makes room for n submissions among those that wait, or gives an Error QueueFull.
-	Reserve(n int) error
+	// Reserve makes room for n submissions of an account among those that wait, or gives an Error
+	// QueueFull.
+	Reserve(account string, n int) error
 	// Release gives back room that was reserved for what was not stored after all.
-	Release(n int)
+	Release(account string, n int)
 	// Dispatch takes over stored submissions for which room was reserved. It does not block.
 	Dispatch(subs ...*Submission)
+	// Owner names the gateway that carries what is handed to Dispatch: it is stored with them.
+	Owner() string
 }
 
 // Quotas keep accounts within what they may use in a day.

@@ -2,6 +2,8 @@ package submission
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -18,6 +20,7 @@ type Service struct {
 // Options are the parts of a Service; all are needed.
 type Options struct {
 	Store      Store
+	Records    Records
 	Catalogue  Catalogue
 	Dispatcher Dispatcher
 	Quotas     Quotas
@@ -36,7 +39,16 @@ func NewService(options Options) *Service { return &Service{options} }
 type Request struct {
 	Params api.Params
 	Base64 bool
+	// Key is the client's idempotency key, or "". Within a day, the same request under the same key
+	// gives the submission that the first has made; another request under it is an error.
+	Key string
 }
+
+// onceFor is how long an idempotency key stands for its first request.
+const onceFor = 24 * time.Hour
+
+// maxKey bounds an idempotency key, in characters.
+const maxKey = 255
 
 // Created is the outcome for one request of a batch: a submission or what is wrong with it.
 type Created struct {
@@ -50,7 +62,18 @@ func (s *Service) Create(ctx context.Context, account string, request Request) (
 	if err != nil {
 		return nil, err
 	}
-	return sub, s.takeIn(ctx, sub)
+	once, err := s.once(account, request.Key, sub)
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.takeIn(ctx, once, sub)
+	switch {
+	case err != nil:
+		return nil, err
+	case before != nil:
+		return &Submission{Submission: api.Submission{Token: before.Tokens[0]}, Account: account, Repeated: true}, nil
+	}
+	return sub, nil
 }
 
 // Run takes one submission in and waits until it has ended. It gives the submission as it is when
@@ -67,17 +90,32 @@ func (s *Service) Run(ctx context.Context, account string, request Request) (*Su
 	if err != nil {
 		return nil, err
 	}
+	once, err := s.once(account, request.Key, sub)
+	if err != nil {
+		return nil, err
+	}
 	sub.Wait = true
 	listener := s.Bus.Subscribe(sub.Token)
 	defer listener.Close()
-	if err := s.takeIn(ctx, sub); err != nil {
+	before, err := s.takeIn(ctx, once, sub)
+	switch {
+	case err != nil:
 		return nil, err
+	case before != nil:
+		first, err := s.Wait(ctx, account, before.Tokens[0])
+		if err != nil {
+			return nil, err
+		}
+		again := *first
+		again.Repeated = true
+		return &again, nil
 	}
 	return s.wait(ctx, sub, listener)
 }
 
-// CreateMany takes in what is valid of a batch, and tells for each request how it went.
-func (s *Service) CreateMany(ctx context.Context, account string, requests []Request) ([]Created, error) {
+// CreateMany takes in what is valid of a batch, and tells for each request how it went. The idempotency
+// key, or "", is that of the batch.
+func (s *Service) CreateMany(ctx context.Context, account string, requests []Request, key string) ([]Created, error) {
 	pool, err := s.pool()
 	if err != nil {
 		return nil, err
@@ -109,8 +147,61 @@ func (s *Service) CreateMany(ctx context.Context, account string, requests []Req
 	if len(valid) == 0 {
 		return created, nil
 	}
-	return created, s.takeIn(ctx, valid...)
+	once, err := s.once(account, key, valid...)
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.takeIn(ctx, once, valid...)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		// The request is the same, and with it what of it is valid.
+		for i, sub := range valid {
+			sub.Token, sub.Repeated = before.Tokens[i], true
+		}
+	}
+	return created, nil
 }
+
+// once makes what an idempotency key is to stand for; nil without a key.
+func (s *Service) once(account, key string, subs ...*Submission) (*Once, error) {
+	if key == "" {
+		return nil, nil
+	}
+	if len(key) > maxKey {
+		return nil, Errorf(Malformed, "the Idempotency-Key is longer than %d characters", maxKey)
+	}
+	for _, c := range []byte(key) {
+		if c < ' ' || c > '~' {
+			return nil, Errorf(Malformed, "the Idempotency-Key has other than printable ASCII characters")
+		}
+	}
+	once := &Once{Account: account, Key: key, At: s.Now()}
+	var asked []json.RawMessage
+	for _, sub := range subs {
+		once.Tokens = append(once.Tokens, sub.Token)
+		// Without what is new in each: token and times.
+		request := sub.Submission
+		request.Token, request.CreatedAt, request.QueuedAt = "", time.Time{}, nil
+		text, err := request.Render(allFields, true, api.Language{})
+		if err != nil {
+			return nil, fmt.Errorf("write down a request: %w", err)
+		}
+		asked = append(asked, text)
+	}
+	text, err := json.Marshal(asked)
+	if err != nil {
+		return nil, fmt.Errorf("write down a request: %w", err)
+	}
+	once.Request = sha256.Sum256(text)
+	return once, nil
+}
+
+var allFields, _ = api.ParseFields("*")
+
+// errOtherRequest is given for an idempotency key that stands for another request.
+var errOtherRequest = Errorf(Invalid, "this Idempotency-Key was used for another request")
 
 var errEmptyBatch = Errorf(Malformed, "there should be at least one submission in a batch")
 
@@ -150,30 +241,45 @@ func (s *Service) prepare(ctx context.Context, account string, request Request) 
 		}
 	}
 	now := moment(s.Now())
-	sub := &Submission{Submission: *checked, Account: account, State: Queued}
+	sub := &Submission{Submission: *checked, Account: account, State: Queued, Owner: s.Dispatcher.Owner()}
 	sub.Token, sub.CreatedAt, sub.QueuedAt = s.NewToken(), now, &now
 	return sub, nil
 }
 
-func (s *Service) takeIn(ctx context.Context, subs ...*Submission) error {
-	giveBack, err := s.Quotas.Admit(ctx, subs[0].Account, len(subs))
+// takeIn stores subs and has them dispatched. With once, it gives what the key stands for already, if
+// it does: then subs are not stored.
+func (s *Service) takeIn(ctx context.Context, once *Once, subs ...*Submission) (before *Once, err error) {
+	account := subs[0].Account
+	giveBack, err := s.Quotas.Admit(ctx, account, len(subs))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := s.Dispatcher.Reserve(len(subs)); err != nil {
+	if err := s.Dispatcher.Reserve(account, len(subs)); err != nil {
 		giveBack()
-		return err
+		return nil, err
 	}
 	for _, sub := range subs {
 		sub.RequestID = requestid.Of(ctx)
 	}
-	if err := s.Store.Insert(ctx, subs...); err != nil {
-		s.Dispatcher.Release(len(subs))
-		giveBack()
-		return fmt.Errorf("store submissions: %w", err)
+	if once == nil {
+		err = s.Store.Insert(ctx, subs...)
+	} else {
+		before, err = s.Records.InsertOnce(ctx, *once, once.At.Add(-onceFor), subs...)
 	}
-	s.Dispatcher.Dispatch(subs...)
-	return nil
+	if err != nil || before != nil {
+		s.Dispatcher.Release(account, len(subs))
+		giveBack()
+	}
+	switch {
+	case err != nil:
+		return nil, &Error{Code: Unavailable, Message: "submissions can't be stored now", RetryAfter: 2 * time.Second, Err: fmt.Errorf("store submissions: %w", err)}
+	case before == nil:
+		s.Dispatcher.Dispatch(subs...)
+		return nil, nil
+	case before.Request != once.Request || len(before.Tokens) != len(subs):
+		return nil, errOtherRequest
+	}
+	return before, nil
 }
 
 // Wait waits as Run does, for a submission that was made before.
@@ -187,9 +293,13 @@ func (s *Service) Wait(ctx context.Context, account, token string) (*Submission,
 	return s.wait(ctx, sub, listener)
 }
 
+// lookEvery is how often who waits looks into the store: a bus between gateways may lose an event.
+const lookEvery = 5 * time.Second
+
 func (s *Service) wait(ctx context.Context, sub *Submission, listener Subscription) (*Submission, error) {
-	limit := time.NewTimer(s.WaitLimit)
+	limit, look := time.NewTimer(s.WaitLimit), time.NewTicker(lookEvery)
 	defer limit.Stop()
+	defer look.Stop()
 	for sub.State != Finished {
 		select {
 		case event, open := <-listener.Events():
@@ -201,6 +311,10 @@ func (s *Service) wait(ctx context.Context, sub *Submission, listener Subscripti
 				continue
 			}
 			return s.Store.Get(context.WithoutCancel(ctx), sub.Account, sub.Token, Whole)
+		case <-look.C:
+			if now, err := s.Store.Get(ctx, sub.Account, sub.Token, Whole); err == nil {
+				sub = now
+			}
 		case <-limit.C:
 			return sub, nil
 		case <-ctx.Done():

@@ -28,6 +28,7 @@ type Submission struct {
 	EngineToken string // empty until the pool has named it
 	Owner       string // the gateway that carries it to the pool
 	Wait        bool   // its client waits for the result; not stored
+	Repeated    bool   // an idempotency key gave it once more; not stored
 	RequestID   string // of the request that brought it; not stored
 	Batch       bool   // it came with others; not stored
 }

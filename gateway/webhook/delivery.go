@@ -50,4 +50,7 @@ type Store interface {
 	// Deliveries lists those of an account, newest submission first; state "" for all. The cursor is as
 	// that of a history.
 	Deliveries(ctx context.Context, account string, state DeliveryState, cursor string, limit int) (page []Delivery, next string, err error)
+	// Backlog counts pending deliveries, and gives when the one was due that is due longest; zero: none
+	// is due.
+	Backlog(ctx context.Context, now time.Time) (pending int, oldest time.Time, err error)
 }

@@ -1,4 +1,4 @@
-// Package testservers starts PostgreSQL and Redis for tests: private ones, each in a folder of its own
+// Package testservers starts PostgreSQL, Redis and a stand-in for MongoDB for tests: private ones, each in a folder of its own
 // and on a free port, that end with the process that started them. They can be stopped, killed and
 // started again, to see what becomes of those who use them.
 //

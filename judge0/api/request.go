@@ -152,6 +152,30 @@ func (r *reader) language(s *Submission, languages Languages) Language {
 	return language
 }
 
+// SplitTokens reads the tokens of a batch as Ruby splits: what is empty counts, but not at the end.
+func SplitTokens(text string) []string {
+	tokens := strings.Split(text, ",")
+	for i := range tokens {
+		tokens[i] = strings.TrimSpace(tokens[i])
+	}
+	for len(tokens) > 0 && tokens[len(tokens)-1] == "" {
+		tokens = tokens[:len(tokens)-1]
+	}
+	return tokens
+}
+
+// LeadingInt reads a whole number as Ruby does: the digits that text begins with, and 0 where there
+// are none. What exceeds 32 bits is the largest or least of them.
+func LeadingInt(text string) int {
+	text = strings.TrimSpace(text)
+	end := 0
+	for end < len(text) && (text[end] >= '0' && text[end] <= '9' || end == 0 && (text[0] == '-' || text[0] == '+')) {
+		end++
+	}
+	n, _ := strconv.ParseInt(text[:end], 10, 32) // at a limit where it is out of range
+	return int(n)
+}
+
 // leadingInt reads a number as a database column of integers takes it: the whole part, and 0 for
 // what is none.
 func leadingInt(text string) int {

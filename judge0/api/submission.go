@@ -76,6 +76,17 @@ func TextOrNil(s string) *string {
 // ErrNotUTF8 is the answer to a client that asks in plain text for what is no text.
 var ErrNotUTF8 = errors.New("some attributes for this submission cannot be converted to UTF-8, use base64_encoded=true query parameter")
 
+// ErrSomeNotUTF8 is the same of one submission among several.
+var ErrSomeNotUTF8 = errors.New("some attributes for one or more submissions cannot be converted to UTF-8, use base64_encoded=true query parameter")
+
+// OfSeveral gives the error of rendering a submission as that of a list.
+func OfSeveral(err error) error {
+	if errors.Is(err, ErrNotUTF8) {
+		return ErrSomeNotUTF8
+	}
+	return err
+}
+
 // Fields are the attributes that an answer shows.
 type Fields []string
 

@@ -261,7 +261,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 	case errors.Is(err, queue.ErrFull), errors.Is(err, queue.ErrTooManySubscribers):
 		c.Header("Retry-After", "1")
 		s.refuse(c, http.StatusServiceUnavailable, err.Error())
-	case errors.Is(err, api.ErrNotUTF8):
+	case errors.Is(err, api.ErrNotUTF8), errors.Is(err, api.ErrSomeNotUTF8):
 		s.refuse(c, http.StatusBadRequest, err.Error())
 	case errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil:
 		c.AbortWithStatus(499) // the client has left

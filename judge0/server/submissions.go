@@ -5,10 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -281,7 +280,7 @@ func (s *Server) getBatch(c *gin.Context) {
 	if !ok {
 		return
 	}
-	tokens := splitTokens(orDefault(c.Query("tokens"), c.GetHeader("tokens")))
+	tokens := api.SplitTokens(orDefault(c.GetHeader("tokens"), c.Query("tokens")))
 	if !s.batchSizeAllowed(c, len(tokens)) {
 		return
 	}
@@ -296,17 +295,12 @@ func (s *Server) getBatch(c *gin.Context) {
 		list[i] = json.RawMessage("null")
 		if submission := found[token]; submission != nil {
 			if list[i], err = s.render(submission, fields, base64); err != nil {
-				s.fail(c, err)
+				s.fail(c, api.OfSeveral(err))
 				return
 			}
 		}
 	}
 	c.JSON(http.StatusOK, gin.H{"submissions": list})
-}
-
-// splitTokens cuts at commas; what is empty at the end does not count, as in Ruby.
-func splitTokens(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
 }
 
 func (s *Server) listSubmissions(c *gin.Context) {
@@ -332,25 +326,25 @@ func (s *Server) listSubmissions(c *gin.Context) {
 	base64 := c.Query("base64_encoded") == "true"
 	for i, submission := range list.Submissions {
 		if shown[i], err = s.render(submission, fields, base64); err != nil {
-			s.fail(c, err)
+			s.fail(c, api.OfSeveral(err))
 			return
 		}
 	}
 	c.JSON(http.StatusOK, gin.H{"submissions": shown, "meta": api.NewPageMeta(page, perPage, list.Total)})
 }
 
-// pageNumber reads a whole number as Ruby does, which takes what is none for 0.
+// pageNumber reads a whole number as Ruby does. One that is beyond any page is refused.
 func (s *Server) pageNumber(c *gin.Context, name string, fallback, least int) (int, bool) {
-	given := c.Query(name)
-	if given == "" {
+	given, there := c.GetQuery(name)
+	if !there {
 		return fallback, true
 	}
-	n, err := strconv.ParseInt(given, 10, 32)
-	if err != nil || int(n) < least {
-		s.refuse(c, http.StatusBadRequest, fmt.Sprintf("invalid %s: %s", name, given))
+	n := api.LeadingInt(given)
+	if n < least || n == math.MaxInt32 {
+		s.refuse(c, http.StatusBadRequest, fmt.Sprintf("invalid %s: %d", name, n))
 		return 0, false
 	}
-	return int(n), true
+	return n, true
 }
 
 func (s *Server) deleteSubmission(c *gin.Context) {

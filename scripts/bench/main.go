@@ -86,6 +86,11 @@ func run(bin, out string, rounds int, span time.Duration) error {
 		}
 		rows = append(rows, measured)
 	}
+	measured, err := intake(bin, dir, 3, span/3)
+	if err != nil {
+		return fmt.Errorf("intake: %w", err)
+	}
+	rows = append(rows, measured...)
 	return show(rows, out, gateway.isolation)
 }
 

@@ -119,4 +119,14 @@ func (s *Store) Deliveries(ctx context.Context, account string, state webhook.De
 	return page, next, nil
 }
 
+// Backlog counts pending deliveries.
+func (s *Store) Backlog(ctx context.Context, now time.Time) (pending int, oldest time.Time, err error) {
+	var due *time.Time
+	err = s.db.QueryRow(ctx, `SELECT count(*), min(due_at) FROM deliveries WHERE state = 'pending'`, nil, &pending, instant{&due})
+	if err != nil || due == nil || due.After(now) {
+		return pending, time.Time{}, err
+	}
+	return pending, *due, nil
+}
+
 var _ webhook.Store = (*Store)(nil)

@@ -62,13 +62,13 @@ func (s *Store) Finish(ctx context.Context, sub *submission.Submission) (changed
 // Unfinished lists what a gateway carries and has not ended, in the order of intake, after the given
 // one.
 func (s *Store) Unfinished(ctx context.Context, owner string, after submission.Pending, limit int) ([]submission.Pending, error) {
-	rows, err := s.db.Query(ctx, `SELECT seq, token, state, engine_token FROM submissions WHERE state < 3 AND owner = ? AND (seq, token) > (?, ?) ORDER BY seq LIMIT ?`,
+	rows, err := s.db.Query(ctx, `SELECT seq, token, account, state, engine_token FROM submissions WHERE state < 3 AND owner = ? AND (seq, token) > (?, ?) ORDER BY seq LIMIT ?`,
 		owner, after.Seq, after.Token, limit)
 	return collect(rows, err, readPending)
 }
 
 func readPending(scan func(...any) error) (p submission.Pending, err error) {
-	err = scan(&p.Seq, &p.Token, &p.State, &p.EngineToken)
+	err = scan(&p.Seq, &p.Token, &p.Account, &p.State, &p.EngineToken)
 	return p, err
 }
 
@@ -84,8 +84,8 @@ func (s *Store) Alive(ctx context.Context, gateway string, until time.Time) erro
 func (s *Store) Adopt(ctx context.Context, gateway string, now time.Time, limit int) (adopted []submission.Pending, err error) {
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		rows, err := tx.Query(`UPDATE submissions SET owner = ? WHERE seq IN (
-				SELECT seq FROM submissions WHERE state < 3 AND owner <> ? AND owner NOT IN (SELECT id FROM gateways WHERE alive_until > ?) ORDER BY seq LIMIT ?)
-			RETURNING seq, token, state, engine_token`, gateway, gateway, micros(&now), limit)
+				SELECT seq FROM submissions INDEXED BY submissions_unfinished WHERE state < 3 AND owner <> ? AND owner NOT IN (SELECT id FROM gateways WHERE alive_until > ?) ORDER BY seq LIMIT ?)
+			RETURNING seq, token, account, state, engine_token`, gateway, gateway, micros(&now), limit)
 		adopted, err = collect(rows, err, readPending)
 		return err
 	})

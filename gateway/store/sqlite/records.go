@@ -55,20 +55,21 @@ func (s *Store) History(ctx context.Context, account string, filter submission.F
 	if err != nil {
 		return nil, "", err
 	}
-	since, until := int64(math.MinInt64), int64(math.MaxInt64)
+	since := int64(math.MinInt64)
 	if !filter.Since.IsZero() {
 		since = filter.Since.UnixMicro()
 	}
-	if !filter.Until.IsZero() {
-		until = filter.Until.UnixMicro()
+	// One upper bound, so that the index is entered where the page begins.
+	if !filter.Until.IsZero() && filter.Until.UnixMicro() <= cursor.At {
+		cursor = store.Cursor{At: filter.Until.UnixMicro(), Seq: math.MinInt64}
 	}
 	languages, statuses := list(filter.Languages), list(filter.Statuses)
 	rows, err := s.query(ctx, `SELECT `+outline+` FROM submissions
-		WHERE account = ? AND created_at >= ? AND created_at < ? AND (created_at, seq) < (?, ?)
+		WHERE account = ? AND created_at >= ? AND (created_at, seq) < (?, ?)
 			AND (? IN ('[]', 'null') OR language_id IN (SELECT value FROM json_each(?)))
 			AND (? IN ('[]', 'null') OR status IN (SELECT value FROM json_each(?)))
 		ORDER BY created_at DESC, seq DESC LIMIT ?`,
-		account, since, until, cursor.At, cursor.Seq, languages, languages, statuses, statuses, filter.Limit+1)
+		account, since, cursor.At, cursor.Seq, languages, languages, statuses, statuses, filter.Limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -137,7 +138,7 @@ func (s *Store) Expire(ctx context.Context, now time.Time, fallback time.Duratio
 			return err
 		}
 		// What ended before a time was created before it, too: by that the index finds it.
-		tokens, err := texts(tx, `SELECT token FROM accounts JOIN submissions ON account = id
+		tokens, err := texts(tx, `SELECT token FROM accounts CROSS JOIN submissions INDEXED BY submissions_of_account ON account = id
 			WHERE retention > 0 AND submissions.created_at < ?1 - retention AND finished_at < ?1 - retention AND state = 3 LIMIT ?2`, now.UnixMicro(), limit)
 		if err != nil {
 			return err

@@ -14,14 +14,14 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Suite{Open: func(t *testing.T) storetest.Store {
+	storetest.Run(t, func(t *testing.T) storetest.Store {
 		s, err := sqlite.Open(filepath.Join(t.TempDir(), "data", "gateway.db"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = s.Close() })
 		return s
-	}}.Run(t)
+	})
 }
 
 func TestTheFileIsPrivateAndKeeps(t *testing.T) {

@@ -13,14 +13,17 @@ import (
 	"github.com/sandgate/sandgate/judge0/api"
 )
 
-// many is how many do the same at once.
-const many = 40
+// many is how many do the same at once, and several how many share what there is to do.
+const (
+	many    = 40
+	several = 8
+)
 
-// together runs f many times at once.
-func together(f func(i int)) {
+// together runs f n times at once.
+func together(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	begin := make(chan struct{})
-	for i := range many {
+	for i := range n {
 		wg.Go(func() {
 			<-begin
 			f(i)
@@ -36,7 +39,7 @@ var races = map[string]func(*testing.T, Store){
 		sub := full("a", "me")
 		insert(t, s, sub)
 		var firsts, begun atomic.Int32
-		together(func(i int) {
+		together(many, func(i int) {
 			if i%4 == 0 {
 				if changed, err := s.Begin(ctx, sub.Begun(api.Answer{}, noon)); err != nil {
 					t.Error(err)
@@ -64,14 +67,17 @@ var races = map[string]func(*testing.T, Store){
 	},
 
 	"a delivery goes to one of many": func(t *testing.T, s Store) {
-		for i := range 2 * many {
-			sub := full(numbered("t", i), "me")
-			insert(t, s, sub)
+		var all []*submission.Submission
+		for i := range many {
+			all = append(all, full(numbered("t", i), "me"))
+		}
+		insert(t, s, all...)
+		for _, sub := range all {
 			finish(t, s, ended(sub))
 		}
 		var mu sync.Mutex
 		taken := map[string]int{}
-		together(func(int) {
+		together(several, func(int) {
 			for {
 				due, err := s.TakeDue(ctx, noon.Add(time.Hour), noon.Add(2*time.Hour), 3)
 				if err != nil {
@@ -92,18 +98,20 @@ var races = map[string]func(*testing.T, Store){
 				t.Errorf("%s was taken %d times", token, n)
 			}
 		}
-		if len(taken) != 2*many {
+		if len(taken) != many {
 			t.Errorf("%d were taken", len(taken))
 		}
 	},
 
 	"work is adopted by one of many": func(t *testing.T, s Store) {
-		for i := range 2 * many {
-			insert(t, s, full(numbered("t", i), "me"))
+		var all []*submission.Submission
+		for i := range many {
+			all = append(all, full(numbered("t", i), "me"))
 		}
+		insert(t, s, all...)
 		var mu sync.Mutex
 		adopted := map[string]int{}
-		together(func(i int) {
+		together(several, func(i int) {
 			gateway := fmt.Sprint("new", i)
 			if err := s.Alive(ctx, gateway, noon.Add(time.Hour)); err != nil {
 				t.Error(err)
@@ -128,8 +136,40 @@ var races = map[string]func(*testing.T, Store){
 				t.Errorf("%s was adopted %d times", token, n)
 			}
 		}
-		if len(adopted) != 2*many {
+		if len(adopted) != many {
 			t.Errorf("%d were adopted", len(adopted))
+		}
+	},
+
+	"usage of many adds up": func(t *testing.T, s Store) {
+		day := noon.Truncate(24 * time.Hour)
+		together(many, func(int) {
+			if err := s.AddUsage(ctx, []limit.Usage{{Account: "me", Day: day, Submissions: 1, Finished: 2, CPU: time.Millisecond}}); err != nil {
+				t.Error(err)
+			}
+		})
+		used, err := s.Usage(ctx, "me", day, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "used", used, []limit.Usage{{Account: "me", Day: day, Submissions: many, Finished: 2 * many, CPU: many * time.Millisecond}})
+	},
+
+	"many share one submission": func(t *testing.T, s Store) {
+		insert(t, s, full("a", "me"))
+		var mu sync.Mutex
+		shares := map[string]int{}
+		together(many, func(i int) {
+			share, err := s.AddShare(ctx, submission.Share{ID: fmt.Sprint(i), Account: "me", Token: "a", CreatedAt: noon})
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			shares[share.ID]++
+		})
+		if len(shares) != 1 {
+			t.Errorf("shares %v", shares)
 		}
 	},
 
@@ -137,7 +177,7 @@ var races = map[string]func(*testing.T, Store){
 		var mu sync.Mutex
 		made := []string{}
 		stands := map[string]int{}
-		together(func(i int) {
+		together(many, func(i int) {
 			token := numbered("t", i)
 			sub := full(token, "me")
 			before, err := s.InsertOnce(ctx, once("k", noon, token), noon, sub)
@@ -162,54 +202,10 @@ var races = map[string]func(*testing.T, Store){
 		}
 	},
 
-	"usage of many adds up": func(t *testing.T, s Store) {
-		day := noon.Truncate(24 * time.Hour)
-		together(func(int) {
-			if err := s.AddUsage(ctx, []limit.Usage{{Account: "me", Day: day, Submissions: 1, Finished: 2, CPU: time.Millisecond}}); err != nil {
-				t.Error(err)
-			}
-		})
-		used, err := s.Usage(ctx, "me", day, day)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, "used", used, []limit.Usage{{Account: "me", Day: day, Submissions: many, Finished: 2 * many, CPU: many * time.Millisecond}})
-	},
-
-	"many make one account, one setting, one share": func(t *testing.T, s Store) {
-		insert(t, s, full("a", "me"))
-		var mu sync.Mutex
-		names, values, shares := map[string]int{}, map[string]int{}, map[string]int{}
-		together(func(i int) {
-			mine := fmt.Sprint(i)
-			record, err := s.EnsureAccount(ctx, auth.Record{ID: "me", Name: mine, CreatedAt: noon})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			value, err := s.Setting(ctx, "k", func() ([]byte, error) { return []byte(mine), nil })
-			if err != nil {
-				t.Error(err)
-			}
-			share, err := s.AddShare(ctx, submission.Share{ID: mine, Account: "me", Token: "a", CreatedAt: noon})
-			if err != nil {
-				t.Error(err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			names[record.Name]++
-			values[string(value)]++
-			shares[share.ID]++
-		})
-		if len(names) != 1 || len(values) != 1 || len(shares) != 1 {
-			t.Errorf("accounts %v, settings %v, shares %v", names, values, shares)
-		}
-	},
-
 	"many insert at once": func(t *testing.T, s Store) {
 		insert(t, s, full("there", "me"))
 		var stored atomic.Int32
-		together(func(i int) {
+		together(many, func(i int) {
 			subs := []*submission.Submission{full(numbered("a", i), "me"), full(numbered("b", i), "me")}
 			if i%4 == 0 {
 				subs = append(subs, full("there", "me")) // one's fault is no other's
@@ -225,6 +221,30 @@ var races = map[string]func(*testing.T, Store){
 		}
 		if pending := unfinished(t, s, "g1", submission.Pending{}, 1000); len(pending) != 1+int(stored.Load()) {
 			t.Errorf("%d are unfinished", len(pending))
+		}
+	},
+
+	"many make one account and one setting": func(t *testing.T, s Store) {
+		var mu sync.Mutex
+		names, values := map[string]int{}, map[string]int{}
+		together(many, func(i int) {
+			mine := fmt.Sprint(i)
+			record, err := s.EnsureAccount(ctx, auth.Record{ID: "me", Name: mine, CreatedAt: noon})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			value, err := s.Setting(ctx, "k", func() ([]byte, error) { return []byte(mine), nil })
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			names[record.Name]++
+			values[string(value)]++
+		})
+		if len(names) != 1 || len(values) != 1 {
+			t.Errorf("accounts %v, settings %v", names, values)
 		}
 	},
 }

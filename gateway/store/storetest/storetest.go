@@ -30,32 +30,15 @@ type Store interface {
 	Ping(ctx context.Context) error
 }
 
-// Suite is the suite for one store.
-type Suite struct {
-	Open func(t *testing.T) Store // gives an empty store, which is closed when the test ends
-	// Racy says why the store can't keep what it promises to those who write at the same time; such tests
-	// are skipped with it. "": it can.
-	Racy string
-}
-
-// Run runs the suite.
-func (s Suite) Run(t *testing.T) {
-	for _, group := range []map[string]func(*testing.T, Store){submissions, records, carriers, deliveries, directory, usage} {
+// Run runs the suite. open gives an empty store, which is closed when the test ends.
+func Run(t *testing.T, open func(t *testing.T) Store) {
+	for _, group := range []map[string]func(*testing.T, Store){submissions, records, carriers, deliveries, directory, usage, races} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				test(t, s.Open(t))
+				test(t, open(t))
 			})
 		}
-	}
-	for name, test := range races {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if s.Racy != "" {
-				t.Skip(s.Racy)
-			}
-			test(t, s.Open(t))
-		})
 	}
 }
 
