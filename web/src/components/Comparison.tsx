@@ -57,8 +57,15 @@ function DiffRow({ line }: { line: DiffLine }) {
         {signs[line.kind]}
       </span>
       {line.kind !== 'same' && <span className="visually-hidden">{words[line.kind]}: </span>}
-      <span className="diff-text">{line.text}</span>
+      <span className="diff-text">{visible(line.text)}</span>
     </div>
+  );
+}
+
+/** What makes lines differ must be seen: control characters by the signs that stand for them. */
+function visible(text: string): string {
+  return text.replace(/[\x00-\x08\x0b-\x1f]/g, (character) =>
+    String.fromCharCode(0x2400 + character.charCodeAt(0)),
   );
 }
 

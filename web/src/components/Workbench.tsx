@@ -15,7 +15,6 @@ import type { Opened } from '@/lib/openRun';
 import { requestFor } from '@/lib/runRequest';
 import { problemsIn, shownRun } from '@/lib/runs';
 import {
-  isTemplate,
   sameFiles,
   sheetFor,
   sheetOf,
@@ -72,8 +71,10 @@ export function Workbench({ nonce }: { nonce: string }) {
   // The remembered language may not be installed here; then show one that is.
   const workspace = { ...saved, language: pickLanguage(saved.language, languages) };
   const { language } = workspace;
-  const example = useExample(language);
-  const known = example !== null || language in workspace.sheets;
+  const [resetting, setResetting] = useState(false);
+  const isOwn = language in workspace.sheets;
+  const example = useExample(language, !isOwn || resetting);
+  const known = example !== null || isOwn;
   const template = example ?? '';
   const sheet = sheetFor(workspace, template);
   const file = sheet.files.find(({ name }) => name === sheet.active) ?? sheet.files[0];
@@ -94,7 +95,7 @@ export function Workbench({ nonce }: { nonce: string }) {
   const changeSheet = (change: (sheet: Sheet) => Sheet) => {
     setWorkspace((before) => {
       const present = { ...before, language };
-      return withSheet(present, change(sheetFor(present, template)), template);
+      return withSheet(present, change(sheetFor(present, template)), example);
     });
   };
 
@@ -138,6 +139,16 @@ export function Workbench({ nonce }: { nonce: string }) {
       },
     });
   };
+
+  const onReset = useEffectEvent(() => {
+    reset();
+    setResetting(false);
+  });
+  const canReset = resetting && example !== null;
+  useEffect(() => {
+    // eslint-disable-next-line react-hooks/set-state-in-effect -- once, when the example has come
+    if (canReset) onReset();
+  }, [canReset]);
 
   const deleteFile = (name: string) => {
     const before = sheet;
@@ -286,12 +297,14 @@ export function Workbench({ nonce }: { nonce: string }) {
             );
           }}
         />
-        {known && !isTemplate(language, sheet, template) && (
+        {isOwn && (
           <button
             type="button"
             className="button quiet"
             title="Bring the example back; undo returns your code"
-            onClick={reset}
+            onClick={() => {
+              setResetting(true);
+            }}
           >
             <Icon name="reset" />
             <span className="wide-only">Reset</span>

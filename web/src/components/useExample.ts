@@ -3,10 +3,13 @@ import { firstExample } from '@/lib/firstExample';
 
 type ExampleFor = (language: string) => string;
 
-/** The example of a language, or null while it is on its way. Without a connection it is empty. */
-export function useExample(language: string): string | null {
+/**
+ * The example of a language, or null while it is not known: it is fetched when it is wanted.
+ * Without a connection it is empty.
+ */
+export function useExample(language: string, wanted: boolean): string | null {
   const [exampleFor, setExampleFor] = useState<{ get: ExampleFor } | null>(null);
-  const needed = language !== 'python' && exampleFor === null;
+  const needed = wanted && language !== 'python' && exampleFor === null;
 
   useEffect(() => {
     if (!needed) return;

@@ -13,16 +13,11 @@ const KEY = 'sandgate.layout';
 export function useLayout(): [Layout, (change: Partial<Layout>) => void] {
   const [layout, setLayout] = useState(read);
   useEffect(() => {
-    const timer = setTimeout(() => {
-      try {
-        localStorage.setItem(KEY, JSON.stringify(layout));
-      } catch {
-        // Without storage it lasts until the next load.
-      }
-    }, 300);
-    return () => {
-      clearTimeout(timer);
-    };
+    try {
+      localStorage.setItem(KEY, JSON.stringify(layout));
+    } catch {
+      // Without storage it lasts until the next load.
+    }
   }, [layout]);
   return [
     layout,

@@ -180,10 +180,10 @@ export function sheetFor(workspace: Workspace, template: string): Sheet {
   return workspace.sheets[workspace.language] ?? sheetOf(workspace.language, template);
 }
 
-/** A changed sheet; one that is the template again counts as not changed. */
-export function withSheet(workspace: Workspace, sheet: Sheet, template: string): Workspace {
+/** A changed sheet; one that is the template (where that is known) again counts as not changed. */
+export function withSheet(workspace: Workspace, sheet: Sheet, template: string | null): Workspace {
   const sheets = { ...workspace.sheets };
-  if (isTemplate(workspace.language, sheet, template)) {
+  if (template !== null && isTemplate(workspace.language, sheet, template)) {
     Reflect.deleteProperty(sheets, workspace.language);
   } else {
     sheets[workspace.language] = sheet;
