@@ -9,9 +9,7 @@ import {
   type Ref,
 } from 'react';
 import type { Diagnostic } from '@/lib/api';
-import { loadLanguageMode } from '@/lib/languageModes';
 import { editorExtensions } from './editorSetup';
-import { showProblems } from './problemMarks';
 
 export interface EditorHandle {
   /** Replaces the whole text; the person can undo it. */
@@ -45,6 +43,7 @@ export function Editor(props: Props) {
   const states = useRef(new Map<string, EditorState>());
   const slots = useRef({ mode: new Compartment(), search: new Compartment() });
   const searching = useRef<Extension>([]);
+  const marking = useRef(false);
   const attributes = useRef<Record<string, string>>({});
 
   const changed = useEffectEvent((text: string) => {
@@ -97,13 +96,16 @@ export function Editor(props: Props) {
   const loadMode = useEffectEvent((editor: EditorView) => {
     const wanted = documentKey;
     // Without its colours the code is still code: a chunk that fails to load is no error to show.
-    void loadLanguageMode(mode).then(
-      (extension) => {
-        if (view.current !== editor || shown.current !== wanted) return;
-        editor.dispatch({ effects: slots.current.mode.reconfigure(extension) });
-      },
-      () => undefined,
-    );
+    if (mode === 'text') return;
+    void import('@/lib/languageModes')
+      .then((module) => module.loadLanguageMode(mode))
+      .then(
+        (extension) => {
+          if (view.current !== editor || shown.current !== wanted) return;
+          editor.dispatch({ effects: slots.current.mode.reconfigure(extension) });
+        },
+        () => undefined,
+      );
   });
 
   // Before the next paint and the next key: what is typed belongs to the text that is seen.
@@ -139,7 +141,19 @@ export function Editor(props: Props) {
   );
 
   useEffect(() => {
-    if (view.current) showProblems(view.current, problems);
+    // What marks problems is loaded with the first of them.
+    if (problems.length === 0 && !marking.current) return;
+    let gone = false;
+    void import('./problemMarks').then(
+      (module) => {
+        marking.current = true;
+        if (view.current && !gone) module.showProblems(view.current, problems);
+      },
+      () => undefined, // the result lists them, too
+    );
+    return () => {
+      gone = true;
+    };
   }, [documentKey, problems]);
 
   useImperativeHandle(ref, () => ({

@@ -12,7 +12,6 @@ import type { Diagnostic, Language } from '@/lib/api';
 import { modeForFile } from '@/lib/fileModes';
 import { traitsOf } from '@/lib/languages';
 import type { Opened } from '@/lib/openRun';
-import { requestFor } from '@/lib/runRequest';
 import { problemsIn, shownRun } from '@/lib/runs';
 import {
   sameFiles,
@@ -51,6 +50,9 @@ const KeysDialog = lazy(() =>
 const ReplaceDialog = lazy(() =>
   import('./ReplaceDialog').then((module) => ({ default: module.ReplaceDialog })),
 );
+
+// What sends a program is fetched once the page stands, or when it is needed.
+const loadRequests = () => import('@/lib/runRequest');
 
 const views = { code: 'Code', input: 'Input', result: 'Result' } as const;
 type View = keyof typeof views;
@@ -111,7 +113,8 @@ export function Workbench({ nonce }: { nonce: string }) {
 
   const start = () => {
     if (sending || !canRun) return;
-    run.start(requestFor(workspace, sheet), {
+    const request = loadRequests().then((module) => module.requestFor(workspace, sheet));
+    run.start(request, {
       language,
       label: languageName,
       expected: workspace.expected,

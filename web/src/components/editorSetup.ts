@@ -17,8 +17,7 @@ import {
   lineNumbers,
 } from '@codemirror/view';
 import { tags as t } from '@lezer/highlight';
-import { indentUnitFor } from '@/lib/languageModes';
-import { problemMarks } from './problemMarks';
+import { indentUnitFor } from '@/lib/fileModes';
 
 // Colours come from the page's custom properties, so themes switch without the editor's help.
 const look = EditorView.theme({
@@ -35,34 +34,6 @@ const look = EditorView.theme({
   '&.cm-focused .cm-activeLineGutter': { color: 'var(--text)', backgroundColor: 'var(--line)' },
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground':
     { backgroundColor: 'var(--selection)' },
-  '.cm-problem-error': { '--problem': 'var(--bad)', '--problem-bg': 'var(--bad-bg)' },
-  '.cm-problem-warning': { '--problem': 'var(--warning)', '--problem-bg': 'var(--warning-bg)' },
-  '.cm-problem-note': { '--problem': 'var(--busy)', '--problem-bg': 'var(--busy-bg)' },
-  '.cm-line.cm-problem-line': { backgroundColor: 'var(--problem-bg)' },
-  '.cm-gutterElement.cm-problem-number': {
-    color: 'var(--problem)',
-    backgroundColor: 'var(--problem-bg)',
-    boxShadow: 'inset 3px 0 var(--problem)',
-    fontWeight: '600',
-  },
-  '.cm-problem-place': {
-    textDecoration: 'underline wavy var(--problem) 1px',
-    textUnderlineOffset: '3px',
-  },
-  '.cm-problem-message': {
-    display: 'inline-block',
-    maxWidth: 'min(32rem, 90%)',
-    marginLeft: '1.5rem',
-    overflow: 'hidden',
-    color: 'var(--problem)',
-    fontFamily: 'var(--sans)',
-    fontSize: '0.75rem',
-    lineHeight: '1.4',
-    textOverflow: 'ellipsis',
-    verticalAlign: 'text-bottom',
-    whiteSpace: 'nowrap',
-    userSelect: 'none',
-  },
   '&.cm-focused .cm-matchingBracket': {
     backgroundColor: 'transparent',
     outline: '1px solid var(--accent)',
@@ -110,7 +81,6 @@ export function editorExtensions(options: EditorOptions): Extension {
       { key: 'Mod-Alt-g', run: asked('line') },
       { key: 'Ctrl-g', run: asked('line') },
     ]),
-    problemMarks,
     lineNumbers(),
     highlightActiveLineGutter(),
     highlightActiveLine(),

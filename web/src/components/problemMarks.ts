@@ -126,14 +126,6 @@ function build(state: EditorState, problems: Diagnostic[]): Marks {
   };
 }
 
-/** Shows these problems in place of those before. */
-export function showProblems(view: EditorView, problems: Diagnostic[]) {
-  const shown = view.state.field(field, false);
-  if (!shown || shown.problems === problems) return;
-  if (problems.length + shown.problems.length === 0) return;
-  view.dispatch({ effects: setProblems.of(problems) });
-}
-
 /** Puts the cursor on the next line with a problem, and says what it is. */
 const toNextProblem: Command = (view) => {
   const { gutter } = view.state.field(field);
@@ -162,4 +154,45 @@ const toNextProblem: Command = (view) => {
   return true;
 };
 
-export const problemMarks: Extension = [field, keymap.of([{ key: 'F8', run: toNextProblem }])];
+const look = EditorView.theme({
+  '.cm-problem-error': { '--problem': 'var(--bad)', '--problem-bg': 'var(--bad-bg)' },
+  '.cm-problem-warning': { '--problem': 'var(--warning)', '--problem-bg': 'var(--warning-bg)' },
+  '.cm-problem-note': { '--problem': 'var(--busy)', '--problem-bg': 'var(--busy-bg)' },
+  '.cm-line.cm-problem-line': { backgroundColor: 'var(--problem-bg)' },
+  '.cm-gutterElement.cm-problem-number': {
+    color: 'var(--problem)',
+    backgroundColor: 'var(--problem-bg)',
+    boxShadow: 'inset 3px 0 var(--problem)',
+    fontWeight: '600',
+  },
+  '.cm-problem-place': {
+    textDecoration: 'underline wavy var(--problem) 1px',
+    textUnderlineOffset: '3px',
+  },
+  '.cm-problem-message': {
+    display: 'inline-block',
+    maxWidth: 'min(32rem, 90%)',
+    marginLeft: '1.5rem',
+    overflow: 'hidden',
+    color: 'var(--problem)',
+    fontFamily: 'var(--sans)',
+    fontSize: '0.75rem',
+    lineHeight: '1.4',
+    textOverflow: 'ellipsis',
+    verticalAlign: 'text-bottom',
+    whiteSpace: 'nowrap',
+    userSelect: 'none',
+  },
+});
+
+const problemMarks: Extension = [field, keymap.of([{ key: 'F8', run: toNextProblem }]), look];
+
+/** Shows these problems in place of those before. */
+export function showProblems(view: EditorView, problems: Diagnostic[]) {
+  const shown = view.state.field(field, false);
+  if (shown === undefined) {
+    if (problems.length === 0) return;
+    view.dispatch({ effects: StateEffect.appendConfig.of(problemMarks) });
+  } else if (shown.problems === problems || problems.length + shown.problems.length === 0) return;
+  view.dispatch({ effects: setProblems.of(problems) });
+}

@@ -10,7 +10,7 @@ type About = Pick<Run, 'language' | 'label' | 'expected'>;
 
 interface Handle {
   runs: Runs;
-  start: (request: RunRequest, about: About) => void;
+  start: (request: Promise<RunRequest>, about: About) => void;
   /** Takes a run in that has ended already. */
   add: (job: Job, about: About) => void;
   show: (number: number) => void;
@@ -66,14 +66,14 @@ export function useRuns(): Handle {
   }, []);
 
   const start = useCallback(
-    (request: RunRequest, about: About) => {
+    (request: Promise<RunRequest>, about: About) => {
       const number = next.current++;
       let ended = false;
       ends.current.set(number, () => {
         ended = true;
       });
       dispatch({ type: 'begin', run: { ...about, number }, at: performance.now() });
-      startRun(request).then(
+      request.then(startRun).then(
         (jobId) => {
           if (ended) return;
           dispatch({ type: 'run', number, action: { type: 'accepted', jobId } });

@@ -38,3 +38,14 @@ export function modeForFile(language: string, name: string, source: string): str
   if (ending === 'h' && language === 'cpp') return 'cpp';
   return byEnding[ending] ?? 'text';
 }
+
+const TWO = new Set(
+  'javascript typescript bash ruby elixir haskell clojure common-lisp scala lua ocaml r sql octave fortran cobol pascal multi-file'.split(
+    ' ',
+  ),
+);
+
+export function indentUnitFor(key: string): string {
+  if (key === 'go') return '\t';
+  return TWO.has(key) ? '  ' : '    ';
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { modeForFile } from './fileModes';
-import { indentUnitFor, loadLanguageMode } from './languageModes';
+import { indentUnitFor, modeForFile } from './fileModes';
+import { loadLanguageMode } from './languageModes';
 import { knownLanguages } from './languages';
 
 const keys = knownLanguages.filter((key) => key !== 'text');

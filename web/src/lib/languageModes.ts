@@ -106,14 +106,3 @@ export async function loadLanguageMode(key: string): Promise<Extension> {
   ]);
   return [mode, closeBrackets(), keymap.of(closeBracketsKeymap)];
 }
-
-const TWO = new Set(
-  'javascript typescript bash ruby elixir haskell clojure common-lisp scala lua ocaml r sql octave fortran cobol pascal multi-file'.split(
-    ' ',
-  ),
-);
-
-export function indentUnitFor(key: string): string {
-  if (key === 'go') return '\t';
-  return TWO.has(key) ? '  ' : '    ';
-}
