@@ -348,6 +348,8 @@ describe('the playground', () => {
     await editor.focus();
     await page.keyboard.press('Control+a');
     await page.keyboard.type('a = 1');
+    // The language is there, and with it its comments.
+    await page.locator('.cm-line span').first().waitFor();
     await page.keyboard.press('Control+/');
     assert.equal(await editor.innerText(), '# a = 1');
     await page.keyboard.press('Control+f');

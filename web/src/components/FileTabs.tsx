@@ -1,7 +1,11 @@
-import { useEffect, useId, useRef, useState } from 'react';
-import { freeName, isFixed, nameFault, type Sheet } from '@/lib/workspace';
+import { lazy, Suspense, useRef, useState } from 'react';
+import { isFixed, type Sheet } from '@/lib/workspace';
 import { Icon } from './Icon';
 import { Tabs } from './ui/Tabs';
+
+const NameField = lazy(() =>
+  import('./NameField').then((module) => ({ default: module.NameField })),
+);
 
 interface Props {
   language: string;
@@ -60,17 +64,19 @@ export function FileTabs(props: Props) {
         }}
       />
       {naming ? (
-        <NameField
-          key={naming.from ?? ''}
-          sheet={sheet}
-          from={naming.from}
-          onCancel={backToTabs}
-          onName={(name) => {
-            if (naming.from === null) onAdd(name);
-            else if (name !== naming.from) onRename(naming.from, name);
-            backToTabs();
-          }}
-        />
+        <Suspense>
+          <NameField
+            key={naming.from ?? ''}
+            sheet={sheet}
+            from={naming.from}
+            onCancel={backToTabs}
+            onName={(name) => {
+              if (naming.from === null) onAdd(name);
+              else if (name !== naming.from) onRename(naming.from, name);
+              backToTabs();
+            }}
+          />
+        </Suspense>
       ) : (
         <>
           <button
@@ -113,59 +119,6 @@ export function FileTabs(props: Props) {
           )}
         </>
       )}
-    </div>
-  );
-}
-
-interface NameProps {
-  sheet: Sheet;
-  from: string | null;
-  onName: (name: string) => void;
-  onCancel: () => void;
-}
-
-function NameField({ sheet, from, onName, onCancel }: NameProps) {
-  const [name, setName] = useState(from ?? freeName(sheet));
-  const input = useRef<HTMLInputElement>(null);
-  const fault = nameFault(sheet, name, from);
-  const id = useId();
-
-  useEffect(() => {
-    const end = input.current?.value.lastIndexOf('.') ?? -1;
-    input.current?.focus();
-    input.current?.setSelectionRange(0, end > 0 ? end : 999);
-  }, []);
-
-  return (
-    <div className="file-name">
-      <input
-        ref={input}
-        type="text"
-        aria-label={from === null ? 'Name of the new file' : `New name of ${from}`}
-        aria-invalid={fault !== null}
-        aria-describedby={id}
-        autoCapitalize="off"
-        autoComplete="off"
-        spellCheck={false}
-        value={name}
-        onChange={(event) => {
-          setName(event.target.value.trim());
-        }}
-        onKeyDown={(event) => {
-          if (event.key === 'Escape') onCancel();
-          else if (event.key === 'Enter' && fault === null) onName(name);
-          else return;
-          event.preventDefault();
-          event.stopPropagation();
-        }}
-        onBlur={() => {
-          if (fault === null) onName(name);
-          else onCancel();
-        }}
-      />
-      <span id={id} role="status" className="file-fault">
-        {fault}
-      </span>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from 'react';
 import type { Language } from '@/lib/api';
-import { choicesOf, groupChoices, type Choice } from '@/lib/languages';
+import { choicesOf, groupChoices, type Choice } from '@/lib/languageChoices';
 import { Icon } from './Icon';
 
 interface Props {

@@ -1,6 +1,6 @@
 import { lazy, Suspense, useEffect, useId, useRef, useState } from 'react';
 import type { Language } from '@/lib/api';
-import type { Choice } from '@/lib/languages';
+import type { Choice } from '@/lib/languageChoices';
 import { Icon } from './Icon';
 
 const load = () => import('./LanguageList');

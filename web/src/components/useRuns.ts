@@ -1,10 +1,12 @@
 import { useCallback, useEffect, useReducer, useRef } from 'react';
 import type { Job, RunRequest } from '@/lib/api';
 import { startRun } from '@/lib/client';
-import { followRun } from '@/lib/follow';
+import type { FollowHandlers } from '@/lib/follow';
 import { noConnection, ProblemError } from '@/lib/problem';
 import { noRuns, reduceRuns, type Run, type Runs } from '@/lib/runs';
 import type { RunAction } from '@/lib/runState';
+
+const loadFollow = () => import('@/lib/follow');
 
 type About = Pick<Run, 'language' | 'label' | 'expected'>;
 
@@ -46,7 +48,11 @@ export function useRuns(): Handle {
     const tell = (action: RunAction) => {
       dispatch({ type: 'run', number, action });
     };
-    const stop = followRun(jobId, {
+    let ended = false;
+    ends.current.set(number, () => {
+      ended = true;
+    });
+    const handlers: FollowHandlers = {
       onStatus: (status) => {
         tell({ type: 'status', status });
       },
@@ -61,8 +67,15 @@ export function useRuns(): Handle {
         ends.current.delete(number);
         tell({ type: 'failed', problem });
       },
-    });
-    ends.current.set(number, stop);
+    };
+    loadFollow().then(
+      ({ followRun }) => {
+        if (!ended) ends.current.set(number, followRun(jobId, handlers));
+      },
+      () => {
+        if (!ended) handlers.onGivenUp(noConnection);
+      },
+    );
   }, []);
 
   const start = useCallback(
@@ -73,18 +86,21 @@ export function useRuns(): Handle {
         ended = true;
       });
       dispatch({ type: 'begin', run: { ...about, number }, at: performance.now() });
-      request.then(startRun).then(
-        (jobId) => {
-          if (ended) return;
-          dispatch({ type: 'run', number, action: { type: 'accepted', jobId } });
-          follow(number, jobId);
-        },
-        (error: unknown) => {
-          if (ended) return;
-          const problem = error instanceof ProblemError ? error.problem : noConnection;
-          dispatch({ type: 'run', number, action: { type: 'failed', problem } });
-        },
-      );
+      // All that the run takes is here before anything is sent.
+      Promise.all([request, loadFollow()])
+        .then(([ready]) => startRun(ready))
+        .then(
+          (jobId) => {
+            if (ended) return;
+            dispatch({ type: 'run', number, action: { type: 'accepted', jobId } });
+            follow(number, jobId);
+          },
+          (error: unknown) => {
+            if (ended) return;
+            const problem = error instanceof ProblemError ? error.problem : noConnection;
+            dispatch({ type: 'run', number, action: { type: 'failed', problem } });
+          },
+        );
     },
     [follow],
   );

@@ -551,6 +551,23 @@ End Module
 `,
 
   'multi-file': `./main
+=== compile
+gcc main.c greet.c -o main
+=== main.c
+#include "greet.h"
+
+int main(void) {
+    greet("sandbox");
+}
+=== greet.c
+#include <stdio.h>
+#include "greet.h"
+
+void greet(const char *name) {
+    printf("Hello, %s!\\n", name);
+}
+=== greet.h
+void greet(const char *name);
 `,
 };
 

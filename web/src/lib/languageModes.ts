@@ -1,14 +1,11 @@
+import { closeBrackets, closeBracketsKeymap } from '@codemirror/autocomplete';
+import { StreamLanguage, type StreamParser } from '@codemirror/language';
 import type { Extension } from '@codemirror/state';
 import { keymap } from '@codemirror/view';
 
-type Stream = Parameters<(typeof import('@codemirror/language'))['StreamLanguage']['define']>[0];
-
 /** A mode that reads line by line; `comment` is what begins a comment where the mode does not say. */
-async function stream(load: Promise<unknown>, comment?: string): Promise<Extension> {
-  const [{ StreamLanguage }, parser] = await Promise.all([
-    import('@codemirror/language'),
-    load as Promise<Stream>,
-  ]);
+async function stream(load: Promise<StreamParser<unknown>>, comment?: string): Promise<Extension> {
+  const parser = await load;
   const languageData = { ...parser.languageData };
   if (comment !== undefined) languageData.commentTokens = { line: comment };
   return StreamLanguage.define({ ...parser, languageData });
@@ -99,10 +96,6 @@ const loaders: Record<string, () => Promise<Extension>> = {
 export async function loadLanguageMode(key: string): Promise<Extension> {
   const load = loaders[key];
   if (!load) return [];
-  // Closing brackets comes along here since most modes bring its package anyway.
-  const [mode, { closeBrackets, closeBracketsKeymap }] = await Promise.all([
-    load(),
-    import('@codemirror/autocomplete'),
-  ]);
+  const mode = await load();
   return [mode, closeBrackets(), keymap.of(closeBracketsKeymap)];
 }

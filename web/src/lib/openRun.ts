@@ -1,6 +1,7 @@
 import type { Language, WholeJob } from './api';
 import { fetchProgram, fetchShared } from './client';
-import { languageById, MULTI_FILE, traitsOf } from './languages';
+import { languageById } from './languageChoices';
+import { MULTI_FILE, traitsOf } from './languages';
 import type { Sheet, SourceFile, Workspace } from './workspace';
 import { optionsFor } from './runRequest';
 import { fromBase64, unzip } from './zip';

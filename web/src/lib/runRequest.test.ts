@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { exampleFor } from './examples';
 import { optionsFor, requestFor } from './runRequest';
 import { emptyWorkspace, noLimits, sheetOf, withFile, withText } from './workspace';
 import { fromBase64, unzip } from './zip';
@@ -47,7 +48,7 @@ describe('what is sent', () => {
   });
 
   it('packs all files of a multi-file program', async () => {
-    const sheet = sheetOf('multi-file', './main\n');
+    const sheet = sheetOf('multi-file', exampleFor('multi-file'));
     const request = requestFor({ ...emptyWorkspace, language: 'multi-file' }, sheet);
     expect(request).not.toHaveProperty('code');
     const { files } = await unzip(fromBase64(request.additionalFiles ?? ''));

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { freeName, nameFault } from './fileNames';
 import {
   emptyWorkspace,
-  freeName,
   isTemplate,
   loadWorkspace,
-  nameFault,
   saveWorkspace,
   sheetFor,
   sheetOf,

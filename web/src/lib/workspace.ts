@@ -145,32 +145,16 @@ function amount(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : null;
 }
 
-const MULTI_FILE_COMPILE = 'gcc main.c greet.c -o main\n';
-const MULTI_FILE_MAIN = `#include "greet.h"
-
-int main(void) {
-    greet("sandbox");
-}
-`;
-const MULTI_FILE_GREET = `#include <stdio.h>
-#include "greet.h"
-
-void greet(const char *name) {
-    printf("Hello, %s!\\n", name);
-}
-`;
-
-/** A sheet with a program and nothing else chosen. */
+/**
+ * A sheet with a program and nothing else chosen. The template of a multi-file program has all its
+ * files in one text, each further one after a line with its name.
+ */
 export function sheetOf(key: string, program: string): Sheet {
   const { source } = traitsOf(key);
-  const files = [{ name: source, text: program }];
-  if (key === MULTI_FILE) {
-    files.push(
-      { name: 'compile', text: MULTI_FILE_COMPILE },
-      { name: 'main.c', text: MULTI_FILE_MAIN },
-      { name: 'greet.c', text: MULTI_FILE_GREET },
-      { name: 'greet.h', text: 'void greet(const char *name);\n' },
-    );
+  const parts = key === MULTI_FILE ? program.split(/^=== (.+)\n/m) : [program];
+  const files = [{ name: source, text: parts[0] ?? '' }];
+  for (let i = 1; i < parts.length; i += 2) {
+    files.push({ name: parts[i] ?? '', text: parts[i + 1] ?? '' });
   }
   return { files, active: source, options: '' };
 }
@@ -228,36 +212,6 @@ export function withFileRenamed(sheet: Sheet, from: string, to: string): Sheet {
     files: sheet.files.map((file) => (file.name === from ? { ...file, name: to } : file)),
     active: sheet.active === from ? to : sheet.active,
   };
-}
-
-const MAX_FILES = 20;
-
-/** Why a file can't have this name; null: it can. `present` is its name so far. */
-export function nameFault(sheet: Sheet, name: string, present: string | null): string | null {
-  if (name === present) return null;
-  if (name === '') return 'A file needs a name.';
-  if (name.length > 100) return 'That is too long for a name.';
-  if (!/^[\w.+-]+(\/[\w.+-]+)*$/.test(name) || name.split('/').some((part) => /^\.+$/.test(part))) {
-    return 'Use letters, digits, . _ - and / for folders.';
-  }
-  const clash = sheet.files.some(
-    (file) =>
-      file.name === name || file.name.startsWith(`${name}/`) || name.startsWith(`${file.name}/`),
-  );
-  if (clash) return 'There is a file with this name already.';
-  if (present === null && sheet.files.length >= MAX_FILES)
-    return `${MAX_FILES} files are the most.`;
-  return null;
-}
-
-/** A name for one more file that is not taken. */
-export function freeName(sheet: Sheet): string {
-  const source = sheet.files[0]?.name ?? '';
-  const ending = /\.\w+$/.exec(source)?.[0] ?? '.txt';
-  for (let n = 1; ; n++) {
-    const name = `file${n}${ending}`;
-    if (nameFault(sheet, name, null) === null || n > MAX_FILES) return name;
-  }
 }
 
 /** The files that keep their name and place, because the language asks for them. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { choicesOf, groupChoices, languageById } from './languages';
+import { choicesOf, groupChoices, languageById } from './languageChoices';
 
 const languages = [
   {
