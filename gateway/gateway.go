@@ -42,6 +42,7 @@ const (
 const (
 	refreshCatalogue = 5 * time.Second
 	flushKeys        = 15 * time.Second
+	checkConnections = 30 * time.Second // how long a connection may outlive its key, besides what package auth remembers
 )
 
 // Options are what a Gateway is made of. Config comes from config.Load or config.Default.
@@ -63,7 +64,8 @@ type Gateway struct {
 	client     *engine.Client
 	catalogue  *engine.Catalogue
 	dispatcher *dispatch.Dispatcher
-	streams    *live.Streams
+	hub        *live.Hub
+	relay      *live.Relay // nil: no other gateway
 	webhooks   *webhook.Sender
 	metrics    *metrics.Metrics
 	redis      *limit.Redis // nil: limits are counted in memory
@@ -151,9 +153,11 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	}
 	g.owned.Go(func() { g.catalogue.Keep(background, refreshCatalogue) })
 	g.owned.Go(func() { g.flushKeys(background) })
+	g.owned.Go(func() { g.hub.Keep(background) })
+	g.owned.Go(func() { g.hub.Connections.Watch(background) })
 	g.quotas.Start()
 	sweeper := retention.New(retention.Options{
-		Store: g.store, Keep: g.Config.Retention, Now: g.Now, Log: g.Log, Removed: g.metrics.Expired, Failed: g.metrics.SweepFailed,
+		Store: g.store, Keep: g.Config.Retention, Audit: g.Config.AuditRetention, Usage: g.Config.UsageRetention, Now: g.Now, Log: g.Log, Removed: g.metrics.Expired, Failed: g.metrics.SweepFailed,
 	})
 	g.owned.Go(func() { sweeper.Run(background) })
 	if issuer := g.keys.Issuer; issuer != nil {
@@ -182,7 +186,21 @@ func (g *Gateway) secret(ctx context.Context, name string) ([]byte, error) {
 // assemble puts the parts together.
 func (g *Gateway) assemble(secrets secrets) error {
 	count := g.metrics
-	bus := live.NewBus()
+	local := live.NewBus()
+	var bus submission.Bus = local
+	if g.Config.RedisURL != "" {
+		relay, err := live.NewRelay(local, g.Config.RedisURL, g.Log)
+		if err != nil {
+			return err
+		}
+		g.relay, bus = relay, relay
+		count.Gauge("live_redis_away", "1 while other gateways can't be heard because Redis is away.", func() float64 {
+			if relay.Away() {
+				return 1
+			}
+			return 0
+		})
+	}
 	buckets, err := g.buckets()
 	if err != nil {
 		return err
@@ -224,20 +242,28 @@ func (g *Gateway) assemble(secrets secrets) error {
 		Store: g.store, Records: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Quotas: g.quotas, Bus: bus, Now: g.Now,
 		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout, Review: policies.Review,
 	})
-	g.streams = live.NewStreams(g.Config.MaxStreams,
-		func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },
-		func(ctx context.Context, sub *submission.Submission) (*submission.Submission, error) {
-			return service.Get(ctx, sub.Account, sub.Token, submission.Outcome)
-		})
+	g.hub = live.NewHub(live.Options{
+		Bus: local, Observer: count, Log: g.Log,
+		Connections: live.NewConnections(live.Limits{
+			Most: g.Config.MaxStreams, MostOfAccount: g.Config.MaxStreamsPerAccount, CheckEvery: checkConnections,
+			Check: httpapi.CheckCredentials(g.keys), Observer: count,
+		}),
+		Job: func(sub *submission.Submission) any { return httpapi.NewJob(sub, g.catalogue) },
+		Get: func(ctx context.Context, account, token string) (*submission.Submission, error) {
+			return service.Get(ctx, account, token, submission.Outcome)
+		},
+		Changed:      service.Changed,
+		Authenticate: httpapi.AuthenticateSocket(g.keys),
+	})
 	count.Gauge("waiting", "Submissions that wait for the engine.", func() float64 { return float64(g.dispatcher.Stats().Waiting) })
 	count.Gauge("unfinished", "Submissions that have not ended.", func() float64 { return float64(g.dispatcher.Stats().Unfinished) })
 	count.Gauge("oldest_waiting_seconds", "Age of the submission that waits longest for the engine.", func() float64 { return g.dispatcher.Stats().Oldest.Seconds() })
+	count.LiveConnections(g.hub.Connections.Open)
+	count.Gauge("live_waiting", "Requests and connections that listen for a submission.", func() float64 { return float64(local.Listeners()) })
 	count.Gauge("in_pool", "Submissions that the engine was handed and has not ended.", func() float64 { return float64(g.dispatcher.Stats().InPool) })
 	count.Gauge("pool_window", "The most submissions that the engine is handed at present.", func() float64 { return float64(g.dispatcher.Stats().Window) })
 	count.Gauge("webhooks_pending", "Deliveries to clients that were neither made nor given up.", func() float64 { return g.webhooks.Backlog().Pending })
 	count.Gauge("webhooks_late_seconds", "For how long the delivery has been due that is due longest.", func() float64 { return g.webhooks.Backlog().Late.Seconds() })
-	count.Gauge("live_streams", "Live streams that are open.", func() float64 { return float64(g.streams.Open()) })
-	count.Gauge("bus_dropped", "Listeners that were dropped for being slow.", func() float64 { return float64(bus.Dropped()) })
 
 	if issuer := g.keys.Issuer; issuer != nil {
 		count.Gauge("jwt_keys_age_seconds", "Age of the keys of the JWT issuer; 0 while there are none.", func() float64 { return issuer.Age().Seconds() })
@@ -248,7 +274,7 @@ func (g *Gateway) assemble(secrets secrets) error {
 		Limits: httpapi.Limits{
 			Buckets: buckets, Address: g.Config.Address, Key: g.Config.Key, Bounds: g.bounds, Refused: count.Limited,
 		},
-		Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Streams: g.streams,
+		Keys: g.keys, Directory: g.keys, Address: g.keys.Address, Catalogue: g.catalogue, Pool: g.client, Callbacks: g.dispatcher, Live: g.hub,
 		Policies: policies, Checker: check.NewChecker(check.Options{Pool: g.client, Catalogue: g.catalogue, NewToken: uuid.NewString, Now: g.Now, Quotas: g.quotas, Observe: count.Checked}),
 		Metrics: count, MetricsOpen: g.Config.MetricsOpen, Ready: g.Ready, Log: g.Log, Now: g.Now, MaxBody: g.Config.MaxBodyBytes,
 	})
@@ -360,7 +386,7 @@ func (g *Gateway) Stop(ctx context.Context) error {
 	var err error
 	g.closeOnce.Do(func() {
 		g.dispatcher.Close()
-		g.streams.Stop()
+		g.hub.Stop()
 		if err = g.server.Shutdown(ctx); err != nil {
 			// Those who still wait get their submission as it is.
 			g.endWaits()
@@ -372,6 +398,10 @@ func (g *Gateway) Stop(ctx context.Context) error {
 		}
 		g.dispatcher.Stop()
 		g.webhooks.Stop(ctx)
+		if g.relay != nil {
+			g.relay.Stop()
+			g.relay = nil
+		}
 		g.cancel()
 		g.owned.Wait()
 		flush, end := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -397,6 +427,9 @@ func (g *Gateway) release() error {
 		ended, end := context.WithCancel(context.Background())
 		end()
 		g.webhooks.Stop(ended)
+	}
+	if g.relay != nil {
+		g.relay.Stop()
 	}
 	if g.client != nil {
 		g.client.Close()

@@ -11,6 +11,7 @@ import (
 	"github.com/sandgate/sandgate/gateway/config"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/limit"
+	"github.com/sandgate/sandgate/gateway/retention"
 	"github.com/sandgate/sandgate/gateway/store/mongo"
 	"github.com/sandgate/sandgate/gateway/store/sqlite"
 	"github.com/sandgate/sandgate/gateway/submission"
@@ -25,6 +26,7 @@ type Store interface {
 	auth.Directory
 	limit.Store
 	webhook.Store
+	retention.Store
 	// Setting gives the value stored under name. Where there is none, it stores what create yields first.
 	Setting(ctx context.Context, name string, create func() ([]byte, error)) ([]byte, error)
 	SetSetting(ctx context.Context, name string, value []byte) error

@@ -514,6 +514,12 @@ func TestReady(t *testing.T) {
 	if status, _ := request(t, "GET", e.URL()+"/metrics", nil); status != 401 {
 		t.Errorf("metrics without a token: %d", status)
 	}
+	for token, want := range map[string]int{"secret": 200, "wrong": 401} {
+		// As Prometheus sends it.
+		if status, _ := request(t, "GET", e.URL()+"/metrics", nil, "Authorization", "Bearer "+token); status != want {
+			t.Errorf("metrics with the bearer %q: %d", token, status)
+		}
+	}
 	if status, body := request(t, "GET", e.URL()+"/metrics?X-Auth-Token=secret", nil); status != 200 || !strings.Contains(string(body), "judge0_queue_depth 0") || !strings.Contains(string(body), `judge0_http_requests_total{method="GET",route="/readyz",status="503"} 1`) {
 		t.Errorf("got %d %s", status, body)
 	}

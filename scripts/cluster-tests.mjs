@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { prepareDocker } from './docker-install.mjs';
 import { table } from './docker.mjs';
 import { Load } from './load.mjs';
+import { askAll, untilScraped } from './monitoring-tests.mjs';
 import { root, run } from './steps.mjs';
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -249,7 +250,7 @@ const faults = {
   },
 };
 
-const victims = [
+const everyVictim = [
   'runner-1',
   'judge0-server-1',
   'judge0-worker',
@@ -319,10 +320,18 @@ async function fault(cluster, load, kind, service) {
  * Runs all tests. `count(title, {passed, failed, skipped}, note)` takes the outcome of each. `quick`
  * leaves the faults out, `official` takes the official images instead of the overlay's, and without
  * `build` the images are used as they are; without `page` no browser is started.
+ * `victims` are the services that are broken.
  */
 export async function clusterTests(
   count,
-  { quick = false, official = false, build = true, page = true } = {},
+  {
+    quick = false,
+    official = false,
+    build = true,
+    page = true,
+    victims = everyVictim,
+    install = true,
+  } = {},
 ) {
   let failed = false;
   const test = async (title, body) => {
@@ -337,7 +346,7 @@ export async function clusterTests(
     }
   };
   await dockerfiles(test);
-  const { why, stop } = await prepareDocker();
+  const { why, stop } = await prepareDocker({ install });
   if (why) {
     count('Cluster', { skipped: 1 }, why);
     return;
@@ -348,8 +357,9 @@ export async function clusterTests(
     if (await begin(cluster, test, { official, build })) {
       await isolation(cluster, test);
       if (page) await browser(cluster, count);
-      if (!quick) await underFaults(cluster, test);
+      if (!quick) await underFaults(cluster, test, victims);
       await settingsHold(cluster, test);
+      if (!official) await monitoring(cluster, test);
       if (failed)
         console.log(
           (await run('docker', ['ps', '--all', '--filter', `name=${cluster.project}`])).output,
@@ -659,7 +669,7 @@ async function browser(cluster, count) {
   count('Cluster, the web page in Chromium', sum);
 }
 
-async function underFaults(cluster, test) {
+async function underFaults(cluster, test, victims) {
   const load = new Load(cluster.api, cluster.key);
   load.start();
   await sleep(3000);
@@ -689,6 +699,32 @@ async function underFaults(cluster, test) {
   console.log(
     '  Gap: longest time between two accepted. Slowest: from accepted to ended. Whole again: healthy and nothing open, after the fault.\n',
   );
+}
+
+/** Switches the monitoring on, and asks all that its dashboard shows while there is work. */
+async function monitoring(cluster, test) {
+  const port = await freePort();
+  await test('Monitoring, Prometheus scrapes every part', async () => {
+    writeFileSync(cluster.envFile, `PROMETHEUS_PORT=${port}\n`, { flag: 'a' });
+    for (const [script, ...args] of [
+      ['setup', '--ops'],
+      ['build:all'],
+      ['start:all', '--no-build'],
+    ]) {
+      const { code, output } = await cluster.npm(script, ...args);
+      assert(code === 0, output);
+    }
+    const jobs = ['gateway', 'judge0-server', 'judge0-worker', 'redis', 'postgres', 'nginx'];
+    return `${await untilScraped(`http://127.0.0.1:${port}`, jobs)} targets`;
+  });
+  await test('Monitoring, every query of the dashboard has data', async () => {
+    const load = new Load(cluster.api, cluster.key);
+    load.start();
+    const { asked, empty } = await askAll(`http://127.0.0.1:${port}`);
+    await load.stop(settleTime);
+    assert(empty.length === 0, `no data: ${empty.join('; ')}`);
+    return `${asked} queries`;
+  });
 }
 
 async function settingsHold(cluster, test) {

@@ -1,6 +1,6 @@
 // The cluster: npm run setup | start:all | stop:all | status | logs:<service> | build:all.
 //
-//   setup [--offline | --upstream] [--languages core|full]
+//   setup [--offline | --upstream] [--languages core|full] [--ops]
 //   start [--no-build] [--scale judge0-worker=4]
 //   stop [--volumes]
 //   status
@@ -41,12 +41,14 @@ const secrets = [
   'AUTHZ_TOKEN',
   'BOOTSTRAP_KEY',
   'WEB_KEY',
+  'WEB_SECRET',
   'JUDGE0_PASSWORD',
   'POSTGRES_PASSWORD',
   'MONGODB_PASSWORD',
   'MONGODB_ROOT_PASSWORD',
   'REDIS_PASSWORD',
   'GRAFANA_PASSWORD',
+  'METRICS_PASSWORD',
 ];
 
 /** The first two bytes of addresses that nothing on this machine uses. */
@@ -97,6 +99,7 @@ async function setup() {
   const wanted = {};
   if (args.includes('--offline')) wanted.COMPOSE_FILE = 'compose.yml:offline.yml';
   if (args.includes('--upstream')) wanted.COMPOSE_FILE = 'compose.yml:upstream.yml';
+  if (args.includes('--ops')) wanted.COMPOSE_PROFILES = 'ops';
   const languages = option('--languages');
   if (languages !== undefined) {
     if (!['core', 'full'].includes(languages)) fail('--languages takes core or full.');
@@ -135,6 +138,9 @@ async function setup() {
     );
 }
 
+/** Whether the monitoring is switched on. */
+const ops = () => /\bops\b/.test(settings().COMPOSE_PROFILES ?? '');
+
 const has = (overlay) => (settings().COMPOSE_FILE ?? '').includes(overlay);
 
 async function build() {
@@ -154,6 +160,7 @@ async function build() {
       redis: 'Redis',
       postgres: 'PostgreSQL',
       mongodb: "MongoDB's stand-in",
+      ...(ops() && { prometheus: 'Prometheus and its exporters' }),
     }),
   };
   for (const [service, what] of Object.entries(images))
@@ -244,7 +251,7 @@ Sandgate is ready after ${seconds(began)}.
 
   Web page   http://${host}:${WEB_PORT}
   API        ${api}
-  API key    BOOTSTRAP_KEY in ${relative(process.cwd(), envFile)}; it has all rights
+  API key    BOOTSTRAP_KEY in ${relative(process.cwd(), envFile)}; it has all rights${ops() ? monitoring() : ''}
 
   KEY=$(sed -n 's/^BOOTSTRAP_KEY=//p' ${relative(process.cwd(), envFile)})
   curl -s '${api}/submissions?wait=true' -H "X-Auth-Token: $KEY" \\
@@ -253,12 +260,33 @@ Sandgate is ready after ${seconds(began)}.
 \`npm run status\` shows the parts, \`npm run logs:<service>\` what they say, \`npm run stop:all\` ends them.`);
 }
 
+/** Where the monitoring is shown. */
+function monitoring() {
+  const {
+    BIND_OPS: at = '127.0.0.1',
+    GRAFANA_PORT = '3001',
+    PROMETHEUS_PORT = '9090',
+  } = settings();
+  const grafana = has('offline')
+    ? 'not in Debian: see docs/monitoring.md'
+    : `http://${at}:${GRAFANA_PORT} (admin, GRAFANA_PASSWORD)`;
+  return `\n  Grafana    ${grafana}\n  Prometheus http://${at}:${PROMETHEUS_PORT}`;
+}
+
 async function stop() {
   await needDocker();
   if (!existsSync(envFile)) fail('There is no cluster: `npm run setup` makes one.');
   const volumes = args.includes('--volumes');
   await step('Stopping', () =>
-    compose(['down', '--remove-orphans', '--timeout', '30', ...(volumes ? ['--volumes'] : [])]),
+    compose([
+      '--profile',
+      '*',
+      'down',
+      '--remove-orphans',
+      '--timeout',
+      '30',
+      ...(volumes ? ['--volumes'] : []),
+    ]),
   );
   const list = await run('docker', [
     'volume',

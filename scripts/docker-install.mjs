@@ -18,12 +18,14 @@ const has = async (command) => (await run('/bin/sh', ['-c', `command -v ${comman
 const nothing = async () => {};
 
 /**
- * Sees to it that Docker and Compose can be used. Gives `why` not, in a sentence, or `stop`, which ends
+ * Sees to it that Docker and Compose can be used, by installing and starting them if that is wanted. Gives `why` not, in a sentence, or `stop`, which ends
  * an engine that was started here.
  */
-export async function prepareDocker() {
+export async function prepareDocker({ install }) {
   useTools();
-  if (!(await whyNoDocker())) return { stop: nothing };
+  const absent = await whyNoDocker();
+  if (!absent) return { stop: nothing };
+  if (!install) return { why: `${absent} \`npm run test:cluster\` installs it as root` };
   const debian =
     existsSync('/etc/os-release') && /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'));
   if (process.getuid() !== 0 || !debian) return { why: await whyNoDocker() };

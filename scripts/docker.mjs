@@ -43,8 +43,8 @@ export function settings() {
 
 /** Runs `docker compose` on the cluster. */
 export function compose(args, options = {}) {
-  const { COMPOSE_FILE = 'compose.yml', COMPOSE_PROJECT_NAME } = settings();
-  const env = { COMPOSE_FILE, DOCKER_BUILDKIT: '1', ...options.env };
+  const { COMPOSE_FILE = 'compose.yml', COMPOSE_PROFILES = '', COMPOSE_PROJECT_NAME } = settings();
+  const env = { COMPOSE_FILE, COMPOSE_PROFILES, DOCKER_BUILDKIT: '1', ...options.env };
   if (COMPOSE_PROJECT_NAME) env.COMPOSE_PROJECT_NAME = COMPOSE_PROJECT_NAME;
   return run('docker', ['compose', '--env-file', envFile, ...args], {
     ...options,

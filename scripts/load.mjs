@@ -70,7 +70,7 @@ export class Load {
   }
 
   async #collect() {
-    while (this.#running || this.#open.length > 0) {
+    while (this.#running || this.#inFlight.size > 0 || this.#open.length > 0) {
       await sleep(500);
       const some = this.#open.slice(0, 20);
       if (some.length === 0) continue;
@@ -102,11 +102,13 @@ export class Load {
     }
   }
 
-  /** Waits until what was accepted between a mark and now has ended. */
+  /** Waits until one more is accepted, and what was accepted from a mark to now has ended. */
   async settled(mark, atMost) {
     const until = Date.now();
     const pending = () => this.#open.filter((one) => one.accepted >= mark && one.accepted <= until);
-    while (pending().length > 0) {
+    const again = () => this.#submissions.some((one) => one.accepted >= until);
+    while (pending().length > 0 || !again()) {
+      if (Date.now() > until + atMost && !again()) throw new Error('nothing is accepted any more');
       if (Date.now() > until + atMost)
         throw new Error(
           `${pending().length} accepted submissions have not ended: ${pending()[0].token}`,

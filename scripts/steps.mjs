@@ -98,6 +98,18 @@ export async function install() {
   );
 }
 
+/** Installs the real client of Socket.IO, which the gateway's tests drive. */
+export async function installTestClients() {
+  const client = join(root, 'gateway', 'testdata', 'socketio');
+  await whenChanged(
+    'socketio',
+    [join(client, 'package-lock.json')],
+    join(client, 'node_modules'),
+    'Installing the client of Socket.IO',
+    () => npmInstall(client),
+  );
+}
+
 /** Builds the Go programs into bin/. Go itself sees what has changed. */
 export async function buildGo() {
   const build = (args) => run('go', ['build', '-trimpath', ...args], { env: { CGO_ENABLED: '0' } });

@@ -9,8 +9,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
+import { deployTests } from './deploy-tests.mjs';
 import { fuzz } from './fuzz.mjs';
-import { bin, buildGo, buildWeb, checkMachine, install, root, run } from './steps.mjs';
+import { monitoringTests } from './monitoring-tests.mjs';
+import {
+  bin,
+  buildGo,
+  buildWeb,
+  checkMachine,
+  install,
+  installTestClients,
+  root,
+  run,
+} from './steps.mjs';
 import { versions } from './versions.mjs';
 
 const web = join(root, 'web');
@@ -62,9 +73,14 @@ async function prepareMachine() {
 
 async function lint() {
   console.log('Checks');
-  await check('gofmt', 'gofmt', ['-l', 'cmd', 'gateway', 'internal', 'judge0', 'scripts'], {
-    bad: (output) => output.trim() !== '',
-  });
+  await check(
+    'gofmt',
+    'gofmt',
+    ['-l', 'cmd', 'deploy', 'gateway', 'internal', 'judge0', 'scripts'],
+    {
+      bad: (output) => output.trim() !== '',
+    },
+  );
   await check('go vet', 'go', ['vet', './...']);
   await check('staticcheck', 'go', ['tool', '-modfile=tools/go.mod', 'staticcheck', './...']);
   await check('Prettier, scripts and docs', 'web/node_modules/.bin/prettier', [
@@ -212,6 +228,7 @@ async function browser() {
     env: {
       WEB_URL: `http://127.0.0.1:${webPort}`,
       SANDGATE_API_KEY_CHECK: key,
+      GATEWAY_URL: `http://127.0.0.1:${port}`,
       SCREENSHOT_DIR: join(root, 'test-results', 'screenshots'),
     },
   });
@@ -240,6 +257,7 @@ await checkMachine();
 console.log('Preparing');
 if (process.argv[2] !== 'lint') await prepareMachine();
 await install();
+if (process.argv[2] !== 'lint') await installTestClients();
 await lint();
 if (process.argv[2] !== 'lint') {
   console.log('Tests');
@@ -247,11 +265,14 @@ if (process.argv[2] !== 'lint') {
   await goTests();
   await versions(count);
   await fuzzing();
+  await monitoringTests(count);
+  await deployTests(count);
   await buildGo();
   await buildWeb();
   await browser();
   console.log('The cluster');
-  await clusterTests(count);
+  // To install a container engine is more than tests should do unasked.
+  await clusterTests(count, { install: false, quick: true });
 }
 report();
 process.exit(total.failed > 0 ? 1 : 0);

@@ -70,6 +70,7 @@ type settings struct {
 	engine    judge0.Settings
 	webPort   int    // of the web client
 	webServer string // the web client's server.js; "": no web client
+	webSecret string // of its cookies; "": one is made and kept
 }
 
 func loadSettings(args []string, lookup func(string) (string, bool)) (settings, error) {
@@ -97,7 +98,7 @@ func loadSettings(args []string, lookup func(string) (string, bool)) (settings, 
 	if webErr != nil || s.webPort < 0 || s.webPort > 65535 {
 		webErr = fmt.Errorf("SANDGATE_WEB_PORT: %q is no port", get("SANDGATE_WEB_PORT", ""))
 	}
-	s.webServer = get("SANDGATE_WEB_SERVER", "")
+	s.webServer, s.webSecret = get("SANDGATE_WEB_SERVER", ""), get("SANDGATE_WEB_SECRET", "")
 	if errors.Is(gatewayErr, pflag.ErrHelp) {
 		return s, gatewayErr
 	}
@@ -174,7 +175,11 @@ func (s settings) serve(ctx context.Context, out, errs *os.File) (err error) {
 		if err != nil {
 			return stopped(ctx, err)
 		}
-		web = startWeb(s.webServer, s.gateway.Host, s.webPort, g.URL(), key, log.With("part", "web"))
+		secret, err := webSecret(s.webSecret, dataDir)
+		if err != nil {
+			return err
+		}
+		web = startWeb(s.webServer, s.gateway.Host, s.webPort, g.URL(), key, secret, log.With("part", "web"))
 		defer onExit(web.stop)
 		if err := waitUntil(ctx, web.ready); err != nil {
 			return stopped(ctx, fmt.Errorf("the web client did not start: %w", err))

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -27,15 +29,36 @@ type webClient struct {
 	ended  chan struct{}
 }
 
-func startWeb(script, host string, port int, gateway, key string, log *slog.Logger) *webClient {
+func startWeb(script, host string, port int, gateway, key, secret string, log *slog.Logger) *webClient {
 	w := &webClient{host: host, port: port, client: http.Client{Timeout: 2 * time.Second}, end: make(chan struct{}), ended: make(chan struct{})}
 	env := append(withoutSecrets(os.Environ()),
 		"NODE_ENV=production", "NEXT_TELEMETRY_DISABLED=1",
 		"HOSTNAME="+host, "PORT="+strconv.Itoa(port),
-		"SANDGATE_URL="+gateway, "SANDGATE_API_KEY="+key,
+		"SANDGATE_URL="+gateway, "SANDGATE_API_KEY="+key, "SANDGATE_WEB_SECRET="+secret,
 	)
 	go w.keep(script, env, log)
 	return w
+}
+
+// webSecret gives what the web client signs its cookies with: what the operator chose, or what is kept
+// in the data folder, so that guests and sign-ins outlive a restart.
+func webSecret(chosen, dataDir string) (string, error) {
+	if chosen != "" {
+		return chosen, nil
+	}
+	path := filepath.Join(dataDir, "web-secret")
+	kept, err := os.ReadFile(path)
+	if err == nil && len(kept) > 0 {
+		return string(kept), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the web client's secret: %w", err)
+	}
+	made := rand.Text() + rand.Text()
+	if err := os.WriteFile(path, []byte(made), 0o600); err != nil {
+		return "", fmt.Errorf("keep the web client's secret: %w", err)
+	}
+	return made, nil
 }
 
 // withoutSecrets leaves out of an environment what is the gateway's and the engine's alone.

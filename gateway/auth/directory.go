@@ -98,8 +98,8 @@ type Directory interface {
 	ChangeAccount(ctx context.Context, record Record) error
 	// Accounts lists records by id, after the given one.
 	Accounts(ctx context.Context, after string, limit int) ([]Record, error)
-	// DeleteAccount removes an account with all that is its: submissions that have ended, shares, keys, usage.
-	// ErrNoAccount where there is none. What it did stays in the audit log.
+	// DeleteAccount removes an account with all that is its: submissions, shares, keys, usage. Submissions
+	// that have not ended go when they have. ErrNoAccount where there is none. What it did stays in the audit log.
 	DeleteAccount(ctx context.Context, id string) error
 	// Append adds to the audit log. The caller makes the ID.
 	Append(ctx context.Context, entry Entry) error

@@ -54,7 +54,8 @@ type Config struct {
 	PoolWindow            int           // submissions that the pool may have at once
 	AccountInFlight       int           // of them, those of one account; 0: three quarters
 	MaxBodyBytes          int64         // of a request
-	MaxStreams            int           // live streams at once
+	MaxStreams            int           // live connections at once
+	MaxStreamsPerAccount  int           // live connections of one account at once
 	WaitTimeout           time.Duration // how long wait=true may take
 	ShutdownTimeout       time.Duration // how long requests may take to end at shutdown
 	AllowPrivateCallbacks bool          // let webhooks go to private addresses
@@ -66,6 +67,9 @@ type Config struct {
 	Key       limit.Rate    // of requests with one API key
 	Address   limit.Rate    // of requests from one address
 	Retention time.Duration // how long ended submissions are kept; 0: for ever
+
+	AuditRetention time.Duration // how long the audit log is kept; 0: for ever
+	UsageRetention time.Duration // how long the usage of a day is kept; 0: for ever
 
 	LogFormat string // text or json
 	LogLevel  slog.Level
@@ -146,7 +150,10 @@ var settings = []setting{
 		c.MaxBodyBytes = int64(n)
 		return err
 	}},
-	{"max_streams", "10000", "live streams at once", false, func(c *Config, v string) error { return whole(&c.MaxStreams, v, 1, 10_000_000) }},
+	{"max_streams", "10000", "live connections at once", false, func(c *Config, v string) error { return whole(&c.MaxStreams, v, 1, 10_000_000) }},
+	{"max_streams_per_account", "5000", "live connections of one account at once", false, func(c *Config, v string) error {
+		return whole(&c.MaxStreamsPerAccount, v, 1, 10_000_000)
+	}},
 	{"wait_timeout", "120s", "longest that wait=true waits", false, func(c *Config, v string) error { return span(&c.WaitTimeout, v) }},
 	{"shutdown_timeout", "30s", "longest that requests may take to end at shutdown", false, func(c *Config, v string) error { return span(&c.ShutdownTimeout, v) }},
 	{"allow_private_callbacks", "false", "let clients' callbacks go to private addresses", false, func(c *Config, v string) error { return truth(&c.AllowPrivateCallbacks, v) }},
@@ -174,6 +181,8 @@ var settings = []setting{
 	{"user_daily_submissions", "5000", "submissions a day (UTC) of a person; 0: any number", false, func(c *Config, v string) error { return count(&c.Users.DailySubmissions, v) }},
 	{"user_daily_cpu", "2h", "CPU time a day (UTC) of a person; 0: any", false, func(c *Config, v string) error { return lasting(&c.Users.DailyCPU, v) }},
 	{"retention", "0", "how long ended submissions are kept, such as 30d or 12h; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.Retention, v) }},
+	{"audit_retention", "400d", "how long entries of the audit log are kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.AuditRetention, v) }},
+	{"usage_retention", "400d", "how long the usage of a day is kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.UsageRetention, v) }},
 	{"log_format", "text", "text or json", false, func(c *Config, v string) error { c.LogFormat = v; return among(v, "text", "json") }},
 	{"log_level", "info", "debug, info, warn or error", false, func(c *Config, v string) error {
 		if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {

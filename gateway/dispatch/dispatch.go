@@ -267,6 +267,10 @@ func (d *Dispatcher) Release(account string, n int) {
 
 // Dispatch takes over stored submissions for which room was reserved.
 func (d *Dispatcher) Dispatch(subs ...*submission.Submission) {
+	// Before the pool can have it, so that no later state is announced before this one.
+	for _, sub := range subs {
+		d.Bus.Publish(submission.Event{Token: sub.Token, Account: sub.Account, State: submission.Queued, Submission: sub})
+	}
 	now := d.Now()
 	d.mu.Lock()
 	for _, sub := range subs {

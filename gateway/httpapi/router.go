@@ -19,7 +19,6 @@ import (
 	"github.com/sandgate/sandgate/gateway/check"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/engine"
-	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/judge0/api"
 )
@@ -33,7 +32,6 @@ type Submissions interface {
 	GetMany(ctx context.Context, account string, tokens []string, what submission.Part) ([]*submission.Submission, error)
 	List(ctx context.Context, account string, offset, limit int, what submission.Part) ([]*submission.Submission, int, error)
 	Delete(ctx context.Context, account, token string) (*submission.Submission, error)
-	Watch(ctx context.Context, account, token string) (*submission.Submission, submission.Subscription, error)
 }
 
 // Authenticator tells who makes a request.
@@ -95,7 +93,7 @@ type Options struct {
 	Callbacks   Callbacks
 	Policies    Policies
 	Checker     Checker
-	Streams     *live.Streams
+	Live        Live
 	Metrics     Recorder
 	MetricsOpen bool
 	Ready       func(context.Context) error // why no submission can be run now
@@ -141,11 +139,12 @@ func New(o Options) http.Handler {
 	}
 	j := &judge0{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics, room: room}
 	pool := &pages{pool: o.Pool, now: o.Now, kept: map[string]keptPage{}, busy: make(chan struct{}, pagesAtOnce)}
-	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, streams: o.Streams, metrics: o.Metrics, policies: o.Policies, checker: o.Checker}
+	v1 := &v1{submissions: o.Submissions, catalogue: o.Catalogue, metrics: o.Metrics, policies: o.Policies, checker: o.Checker}
 	hooks := &webhooks{o.Webhooks}
 	kept := &history{submissions: o.Submissions, records: o.Records, catalogue: o.Catalogue, room: room}
 	shared := &shares{records: o.Records, submissions: o.Submissions, catalogue: o.Catalogue, now: o.Now}
 	used := &usage{used: o.Usage, bounds: o.Limits.Bounds, now: o.Now}
+	push := &liveRoutes{o.Live}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 
 	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody))
@@ -182,7 +181,10 @@ func New(o Options) http.Handler {
 	r.GET("/api/v1/submissions", read, kept.list)
 	r.GET("/api/v1/submissions/:token", read, kept.get)
 	r.DELETE("/api/v1/submissions/:token", remove, kept.delete)
-	r.GET("/api/v1/submissions/:token/events", read, v1.events)
+	r.GET("/api/v1/submissions/:token/events", read, push.job)
+	r.GET("/api/v1/events", read, push.account)
+	r.GET("/socket.io/", push.socket)
+	r.POST("/socket.io/", push.socket)
 
 	r.GET("/api/v1/webhooks", read, hooks.list)
 	r.GET("/api/v1/webhooks/secret", door.managesKeys, hooks.secret)

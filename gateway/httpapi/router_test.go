@@ -35,7 +35,8 @@ var openRoutes = map[string]bool{
 	"GET /about": true, "GET /version": true, "GET /license": true, "GET /config_info": true,
 	"GET /api/v1/languages": true, "GET /api/v1/shared/:id": true, "GET /healthz": true, "GET /readyz": true,
 	"PUT /internal/callbacks/:token/:mac": true,
-	"GET /docs":                           true, "GET /docs/docs.css": true, "GET /docs/docs.js": true, "GET /openapi.json": true, "GET /openapi.yaml": true,
+	"GET /socket.io":                      true, "POST /socket.io": true, // Socket.IO says who connects after the connection is made
+	"GET /docs": true, "GET /docs/docs.css": true, "GET /docs/docs.js": true, "GET /openapi.json": true, "GET /openapi.yaml": true,
 }
 
 func router(t *testing.T) (*gin.Engine, *auth.Keys) {

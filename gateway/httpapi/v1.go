@@ -13,7 +13,6 @@ import (
 
 	"github.com/sandgate/sandgate/gateway/check"
 	"github.com/sandgate/sandgate/gateway/diagnose"
-	"github.com/sandgate/sandgate/gateway/live"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/judge0/api"
 )
@@ -22,7 +21,6 @@ import (
 type v1 struct {
 	submissions Submissions
 	catalogue   submission.Catalogue
-	streams     *live.Streams
 	metrics     Recorder
 	policies    Policies
 	checker     Checker
@@ -299,22 +297,6 @@ func renamed(err error) error {
 		fields[name] = messages
 	}
 	return &submission.Error{Code: fault.Code, Message: fault.Message, Fields: fields}
-}
-
-func (v *v1) events(c *gin.Context) {
-	leave, err := v.streams.Enter()
-	if err != nil {
-		_ = c.Error(err)
-		return
-	}
-	defer leave()
-	sub, listener, err := v.submissions.Watch(c.Request.Context(), account(c), c.Param("token"))
-	if err != nil {
-		_ = c.Error(err)
-		return
-	}
-	defer listener.Close()
-	v.streams.Serve(c.Writer, c.Request, sub, listener)
 }
 
 // Job is a submission as /api/v1 and live streams show it. Times are in seconds, memory in

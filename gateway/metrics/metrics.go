@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sandgate/sandgate/gateway/live"
 )
 
 // Metrics are the gateway's counters.
@@ -23,6 +25,9 @@ type Metrics struct {
 	callbacks  *prometheus.CounterVec
 	results    *prometheus.CounterVec
 	webhooks   *prometheus.CounterVec
+	refused    *prometheus.CounterVec
+	dropped    *prometheus.CounterVec
+	delivery   prometheus.Histogram
 	limited    *prometheus.CounterVec
 	quotas     *prometheus.CounterVec
 	checks     *prometheus.CounterVec
@@ -52,6 +57,12 @@ func New() *Metrics {
 		callbacks:  counter("callbacks_total", "Callbacks of the engine, by outcome.", "outcome"),
 		results:    counter("results_total", "Results recorded, by Judge0 status.", "status"),
 		webhooks:   counter("webhooks_total", "Deliveries to clients, by outcome.", "outcome"),
+		refused:    counter("live_refused_total", "Live connections and joins that were refused, by reason.", "reason"),
+		dropped:    counter("live_dropped_total", "Live connections that were ended from here, by reason.", "reason"),
+		delivery: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "live_delivery_seconds", Help: "From the announcement of a state until a listener's event was written.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
 		limited:    counter("limited_total", "Requests refused for coming too fast, by what they had too many of: address, account or key.", "kind"),
 		quotas:     counter("quota_refusals_total", "Submissions refused for a daily quota, by quota: submissions or cpu. A batch counts once.", "quota"),
 		checks:     counter("checks_total", "Programs looked at by the checker of their language, by outcome: clean, warnings, errors, failed.", "outcome"),
@@ -64,7 +75,7 @@ func New() *Metrics {
 		}, []string{"operation"}),
 	}
 	m.registry.MustRegister(
-		m.requests, m.latency, m.inFlight, m.intake, m.dispatched, m.callbacks, m.results, m.webhooks,
+		m.requests, m.latency, m.inFlight, m.intake, m.dispatched, m.callbacks, m.results, m.webhooks, m.refused, m.dropped, m.delivery,
 		m.limited, m.quotas, m.checks, m.fallbacks, m.expired, m.sweepFails, m.store,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -113,6 +124,37 @@ func (m *Metrics) Result(status string) { m.results.WithLabelValues(status).Inc(
 
 // Webhook counts a delivery to a client.
 func (m *Metrics) Webhook(outcome string) { m.webhooks.WithLabelValues(outcome).Inc() }
+
+// LiveConnections has the metrics tell how many live connections of each kind are open.
+func (m *Metrics) LiveConnections(open func(live.Kind) int) {
+	m.registry.MustRegister(&liveConnections{
+		open: open,
+		desc: prometheus.NewDesc(namespace+"_live_connections", "Live connections that are open, by kind.", []string{"kind"}, nil),
+	})
+}
+
+// liveConnections is a gauge by kind that is read whenever the metrics are.
+type liveConnections struct {
+	open func(live.Kind) int
+	desc *prometheus.Desc
+}
+
+func (l *liveConnections) Describe(out chan<- *prometheus.Desc) { out <- l.desc }
+
+func (l *liveConnections) Collect(out chan<- prometheus.Metric) {
+	for _, kind := range []live.Kind{live.Stream, live.Socket} {
+		out <- prometheus.MustNewConstMetric(l.desc, prometheus.GaugeValue, float64(l.open(kind)), string(kind))
+	}
+}
+
+// Refused counts a live connection or a join that was refused.
+func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
+
+// Dropped counts a live connection that was ended from here.
+func (m *Metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc() }
+
+// Delivered counts an event that was written to a live connection.
+func (m *Metrics) Delivered(took time.Duration) { m.delivery.Observe(took.Seconds()) }
 
 // Limited counts a request that was refused for coming too fast.
 func (m *Metrics) Limited(kind string) { m.limited.WithLabelValues(kind).Inc() }

@@ -1,4 +1,5 @@
-// Package retention removes submissions that have ended longer ago than their accounts keep them.
+// Package retention removes submissions that have ended longer ago than their accounts keep them, and
+// old entries of the audit log and of usage.
 package retention
 
 import (
@@ -17,12 +18,16 @@ const (
 // Store removes what has expired.
 type Store interface {
 	Expire(ctx context.Context, now time.Time, fallback time.Duration, limit int) (removed int, err error)
+	// Forget removes entries of the audit log, and days of usage, before these times; zero: none.
+	Forget(ctx context.Context, audit, usage time.Time, limit int) (removed int, err error)
 }
 
 // Options are the parts of a Sweeper; all are needed.
 type Options struct {
 	Store   Store
 	Keep    time.Duration // of accounts that say nothing; 0: for ever
+	Audit   time.Duration // of the audit log; 0: for ever
+	Usage   time.Duration // of usage; 0: for ever
 	Now     func() time.Time
 	Log     *slog.Logger
 	Removed func(n int) // called after each batch
@@ -52,29 +57,46 @@ func (s *Sweeper) Run(ctx context.Context) {
 	}
 }
 
-// sweep removes batches until nothing is left that has expired, with a pause as long as each batch
-// took after it: at most half of the store's time goes into sweeping.
 func (s *Sweeper) sweep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
+	before := func(keep time.Duration) time.Time {
+		if keep == 0 {
+			return time.Time{}
+		}
+		return s.Now().Add(-keep)
+	}
+	err := s.empty(ctx, func() (int, error) {
+		n, err := s.Store.Expire(ctx, s.Now(), s.Keep, batch)
+		if n > 0 {
+			s.Removed(n)
+		}
+		return n, err
+	})
+	if err == nil {
+		err = s.empty(ctx, func() (int, error) { return s.Store.Forget(ctx, before(s.Audit), before(s.Usage), batch) })
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		s.failing = false
+	default:
+		s.Failed()
+		if !s.failing {
+			s.Log.Error("what has expired can't be removed; it is tried again", "error", err)
+		}
+		s.failing = true
+	}
+}
+
+// empty removes batches until nothing is left that has expired, with a pause as long as each batch
+// took after it: at most half of the store's time goes into sweeping.
+func (s *Sweeper) empty(ctx context.Context, remove func() (int, error)) error {
 	for ctx.Err() == nil {
 		begun := time.Now()
-		n, err := s.Store.Expire(ctx, s.Now(), s.Keep, batch)
-		if err != nil {
-			if ctx.Err() != nil {
-				return
-			}
-			s.Failed()
-			if !s.failing {
-				s.Log.Error("submissions that have expired can't be removed; it is tried again", "error", err)
-			}
-			s.failing = true
-			return
-		}
-		s.failing = false
-		s.Removed(n)
-		if n < batch {
-			return
+		n, err := remove()
+		if err != nil || n < batch {
+			return err
 		}
 		pause := time.NewTimer(time.Since(begun))
 		select {
@@ -83,4 +105,5 @@ func (s *Sweeper) sweep(ctx context.Context) {
 		}
 		pause.Stop()
 	}
+	return ctx.Err()
 }

@@ -14,12 +14,19 @@ func (s store) Expire(_ context.Context, now time.Time, fallback time.Duration, 
 	return s(now, fallback, limit)
 }
 
+func (s store) Forget(_ context.Context, audit, usage time.Time, _ int) (int, error) {
+	if !audit.IsZero() || usage.After(time.Now().Add(-time.Hour)) {
+		return 0, errors.New("it forgets what is to be kept")
+	}
+	return 0, nil
+}
+
 func TestASweepRemovesAllInBatches(t *testing.T) {
 	t.Parallel()
 	left, removed, failed, calls := 2*batch+7, 0, 0, 0
 	var fault error
 	s := New(Options{
-		Keep: time.Hour, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Keep: time.Hour, Usage: 2 * time.Hour, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Removed: func(n int) { removed += n }, Failed: func() { failed++ },
 		Store: store(func(_ time.Time, fallback time.Duration, limit int) (int, error) {
 			calls++

@@ -93,8 +93,8 @@ type Quotas interface {
 	Admit(ctx context.Context, account string, n int) (giveBack func(), err error)
 }
 
-// Event tells that a submission came to a new state. Submission is set where the publisher has it
-// at hand; a bus between gateways may leave it nil, and the reader asks the Store.
+// Event tells that a submission came to a new state. Submission is nil where another gateway said so,
+// and where the State is Unknown: the reader asks the Store.
 type Event struct {
 	Token      string
 	Account    string

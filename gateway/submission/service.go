@@ -303,14 +303,19 @@ func (s *Service) wait(ctx context.Context, sub *Submission, listener Subscripti
 	for sub.State != Finished {
 		select {
 		case event, open := <-listener.Events():
-			if open && event.Submission == nil && event.State != Finished {
-				continue
-			}
-			if open && event.Submission != nil {
+			switch {
+			case open && event.Submission != nil:
 				sub = event.Submission
 				continue
+			case open && event.State != Finished && event.State != Unknown:
+				continue
 			}
-			return s.Store.Get(context.WithoutCancel(ctx), sub.Account, sub.Token, Whole)
+			// It ended elsewhere, or something was missed.
+			now, err := s.Store.Get(context.WithoutCancel(ctx), sub.Account, sub.Token, Whole)
+			if err != nil || !open {
+				return now, err
+			}
+			sub = now
 		case <-look.C:
 			if now, err := s.Store.Get(ctx, sub.Account, sub.Token, Whole); err == nil {
 				sub = now
@@ -322,18 +327,6 @@ func (s *Service) wait(ctx context.Context, sub *Submission, listener Subscripti
 		}
 	}
 	return sub, nil
-}
-
-// Watch gives the submission as it is and a listener for what comes next, without a gap between.
-// The caller closes the listener.
-func (s *Service) Watch(ctx context.Context, account, token string) (*Submission, Subscription, error) {
-	listener := s.Bus.Subscribe(token)
-	sub, err := s.Store.Get(ctx, account, token, Outcome)
-	if err != nil {
-		listener.Close()
-		return nil, nil, err
-	}
-	return sub, listener, nil
 }
 
 // Get gives one submission.
@@ -368,6 +361,36 @@ func (s *Service) GetMany(ctx context.Context, account string, tokens []string, 
 // and the number of all.
 func (s *Service) List(ctx context.Context, account string, offset, limit int, what Part) ([]*Submission, int, error) {
 	return s.Store.List(ctx, account, offset, limit, what)
+}
+
+// The bounds of Changed.
+const (
+	changedMost = 1000           // submissions that are looked at
+	changedPage = 100            // at once
+	changedBack = 24 * time.Hour // how long before the time asked for a submission may have come in
+)
+
+// Changed gives the outcomes of an account's submissions that changed at or after a time, or have not
+// ended, newest first. all is false where there may be more: only the latest are looked at.
+func (s *Service) Changed(ctx context.Context, account string, since time.Time) (changed []*Submission, all bool, err error) {
+	for looked := 0; looked < changedMost; looked += changedPage {
+		page, _, err := s.Store.List(ctx, account, looked, changedPage, Outcome)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, sub := range page {
+			if sub.CreatedAt.Before(since.Add(-changedBack)) {
+				return changed, true, nil
+			}
+			if sub.State != Finished || sub.UpdatedAt == nil || !sub.UpdatedAt.Before(since) {
+				changed = append(changed, sub)
+			}
+		}
+		if len(page) < changedPage {
+			return changed, true, nil
+		}
+	}
+	return changed, false, nil
 }
 
 // Delete removes a submission that has ended, and gives it for the last time.

@@ -10,6 +10,9 @@ import (
 // to Queued in memory, when the pool turns out to have lost it.
 type State int
 
+// Unknown stands in an Event for a state that was missed: the Store knows it.
+const Unknown State = -1
+
 // The states of a submission.
 const (
 	Queued     State = iota // stored; the pool does not have it

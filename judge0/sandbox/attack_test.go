@@ -852,7 +852,7 @@ func groupDirs(s *Sandbox) []string {
 	case *v1Cgroups:
 		return distinct(groups.memory, groups.pids, groups.cpuacct, groups.cpuRate)
 	case *v2Cgroups:
-		return []string{groups.parent}
+		return []string{groups.dir}
 	}
 	return nil
 }

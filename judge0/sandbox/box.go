@@ -183,7 +183,8 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 	go func() {
 		why := watch(ctx, c.Limits, group, looker, done)
 		if why != endedAlone || ctx.Err() != nil {
-			_ = b.first.kill(program.Number) // where it fails, the box is gone already
+			// Where it fails, the box is gone, or is torn down below.
+			_ = b.first.kill(program.Number, killGrace)
 		}
 		verdict <- why
 		b.tearDown(done)
@@ -198,7 +199,7 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 		return Outcome{ExitCode: 126, Stderr: c.Args[0] + ": Argument list too long\n"}, nil
 	}
 	if err != nil {
-		return out, fmt.Errorf("run a program: %w", err)
+		return b.lost(c.Limits, why, err)
 	}
 
 	out.Wall, out.CPU, out.Memory = result.Wall, result.CPU, result.Memory
@@ -229,6 +230,29 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 		out.Stderr, err = readOutput(stderr, c.FileSize)
 	}
 	return out, err
+}
+
+// lost is the outcome where the box has not answered. That is the program's doing where it had exceeded
+// a limit: what ends a box in time or frees memory may take its first process along.
+func (b *Box) lost(limits Limits, why cause, err error) (out Outcome, _ error) {
+	b.broken = true
+	out.Signal = int(unix.SIGKILL)
+	if b.group != nil && errors.Is(err, errGone) {
+		out.OutOfMemory, _ = b.group.outOfMemory()
+	}
+	out.OutOfMemory = out.OutOfMemory || why == overMemory
+	if why == endedAlone && !out.OutOfMemory {
+		return Outcome{}, fmt.Errorf("run a program: %w", err)
+	}
+	if b.group != nil {
+		out.CPU, _ = b.group.cpu()
+		out.Memory, _ = b.group.memoryPeak()
+	}
+	out.TimedOut = why == overCPU || limits.CPU > 0 && out.CPU > limits.CPU
+	if out.WallTimedOut = why == overWall && !out.TimedOut; out.WallTimedOut {
+		out.Wall = limits.Wall
+	}
+	return out, nil
 }
 
 // cause is why a run was killed by us.

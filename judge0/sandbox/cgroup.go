@@ -35,9 +35,8 @@ type cgroup interface {
 	destroy() error
 }
 
-// groupPrefix begins the names of our parent groups. The process id of the owner follows, and after a
-// "-" what tells this owner from an earlier one of the same process id.
-const groupPrefix = "sandgate-"
+// groupPrefix begins the names of our parent groups.
+const groupPrefix = "sandgate-boxes-"
 
 // errNoCgroup is why runs are held by resource limits only.
 var errNoCgroup = errors.New("no writable control group")
@@ -61,16 +60,15 @@ func openCgroups(root string, rate bool) (cgroups, error) {
 		return nil, err
 	}
 	v1, v2 := findHierarchies(string(mountinfo), string(membership))
-	name := groupPrefix + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	if v1["memory"].mount != "" && v1["pids"].mount != "" && v1["cpuacct"].mount != "" {
-		c, err := openV1(root, v1, name, rate)
+		c, err := openV1(root, v1, rate)
 		if err != nil {
 			return nil, err // and not a nil of a type, which would not equal nil
 		}
 		return c, nil
 	}
 	if v2.mount != "" {
-		c, err := openV2(root, v2, name)
+		c, err := openV2(root, v2)
 		if err != nil {
 			return nil, err
 		}
@@ -126,25 +124,13 @@ func findHierarchies(mountinfo, membership string) (v1 map[string]hierarchy, v2 
 	return v1, v2
 }
 
-// removeStale removes the groups that dead owners left below dir, and kills what is in them.
-func removeStale(dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		id, _, _ := strings.Cut(strings.TrimPrefix(entry.Name(), groupPrefix), "-")
-		pid, err := strconv.Atoi(id)
-		if !strings.HasPrefix(entry.Name(), groupPrefix) || err != nil || pid <= 0 || pid == os.Getpid() {
-			continue
-		}
-		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
-			continue
-		}
-		parent := filepath.Join(dir, entry.Name())
+// claimGroup makes a parent group below base, after those that dead owners left there are removed with
+// what is in them.
+func claimGroup(base string) (parentGroup, error) {
+	forsaken(base, groupPrefix, func(parent string) {
 		runs, err := os.ReadDir(parent)
 		if err != nil {
-			continue
+			return
 		}
 		for _, run := range runs {
 			if run.IsDir() {
@@ -154,7 +140,23 @@ func removeStale(dir string) {
 			}
 		}
 		_ = removeGroup(parent)
+	})
+	dir, lock, err := claimFolder(base, groupPrefix)
+	return parentGroup{dir, lock}, err
+}
+
+// parentGroup is above the groups of runs.
+type parentGroup struct {
+	dir  string
+	lock *os.File
+}
+
+func (g parentGroup) remove() error {
+	err := removeGroup(g.dir)
+	if g.lock != nil {
+		err = errors.Join(err, g.lock.Close())
 	}
+	return err
 }
 
 func killAll(group string) {

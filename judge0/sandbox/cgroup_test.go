@@ -179,7 +179,7 @@ func TestOpenV2(t *testing.T) {
 			if tree.read(filepath.Join(tree.root, tc.base, "cgroup.subtree_control")) == "" {
 				t.Error("no controller is given on")
 			}
-			if left, _ := filepath.Glob(filepath.Join(tree.root, tc.base, groupPrefix+"[0-9]*")); len(left) != 0 {
+			if left, _ := filepath.Glob(filepath.Join(tree.root, tc.base, groupPrefix+"*")); len(left) != 0 {
 				t.Errorf("left: %v", left)
 			}
 		})
@@ -225,7 +225,7 @@ func TestV2Group(t *testing.T) {
 	if err := os.Mkdir(parent, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	groups := &v2Cgroups{parent: parent}
+	groups := &v2Cgroups{parentGroup{dir: parent}}
 	made, err := groups.create("box-1")
 	if err != nil {
 		t.Fatal(err)
@@ -448,67 +448,5 @@ func TestNoCgroups(t *testing.T) {
 	}
 	if _, err := openCgroups(t.TempDir(), false); err == nil {
 		t.Error("it opened nothing at all")
-	}
-}
-
-// The groups of dead owners are removed, those of living ones and of others are not.
-func TestRemoveStaleGroups(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	const dead = "999999999" // above the highest process id there can be
-	names := map[string]bool{
-		groupPrefix + dead:                                false,
-		groupPrefix + dead + "-abc":                       false,
-		groupPrefix + strconv.Itoa(os.Getpid()) + "-abc":  true,
-		groupPrefix + strconv.Itoa(os.Getppid()) + "-abc": true,
-		groupPrefix + "x":                                 true,
-		groupPrefix + "-1":                                true,
-		supervisorGroup:                                   true,
-		"docker":                                          true,
-		"another-" + dead:                                 true,
-	}
-	for name := range names {
-		if err := os.MkdirAll(filepath.Join(dir, name, "box-1"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	removeStale(dir)
-	removeStale(filepath.Join(dir, "nowhere"))
-	for name, stays := range names {
-		_, err := os.Stat(filepath.Join(dir, name, "box-1"))
-		if (err == nil) != stays {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-func TestRemoveStaleDirs(t *testing.T) {
-	t.Parallel()
-	parent, outside := t.TempDir(), t.TempDir()
-	if err := os.WriteFile(filepath.Join(outside, "file"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	dead := filepath.Join(parent, dirPrefix+"999999999-abc")
-	alive := filepath.Join(parent, dirPrefix+strconv.Itoa(os.Getpid())+"-abc")
-	link := filepath.Join(parent, dirPrefix+"999999998-abc")
-	for _, dir := range []string{dead, alive} {
-		if err := os.MkdirAll(filepath.Join(dir, "etc"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{link, filepath.Join(dead, "link")} {
-		if err := os.Symlink(outside, name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	removeStaleDirs(parent)
-	if _, err := os.Stat(dead); !errors.Is(err, os.ErrNotExist) {
-		t.Error("the folder of a dead owner is still there")
-	}
-	if _, err := os.Stat(alive); err != nil {
-		t.Error("the folder of a living owner is gone")
-	}
-	if _, err := os.Stat(filepath.Join(outside, "file")); err != nil {
-		t.Error("it went through a link")
 	}
 }

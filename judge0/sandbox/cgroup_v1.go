@@ -11,11 +11,12 @@ import (
 
 // v1Cgroups is the interface with a tree for each controller.
 type v1Cgroups struct {
-	memory, pids, cpuacct, cpuRate string // our parent group in each tree; cpuRate only where wanted
+	memory, pids, cpuacct, cpuRate string                 // our parent group in each tree; cpuRate only where wanted
+	parents                        map[string]parentGroup // by where they are; controllers may share a tree
 }
 
-func openV1(root string, trees map[string]hierarchy, name string, rate bool) (*v1Cgroups, error) {
-	c := &v1Cgroups{}
+func openV1(root string, trees map[string]hierarchy, rate bool) (*v1Cgroups, error) {
+	c := &v1Cgroups{parents: map[string]parentGroup{}}
 	for _, part := range []struct {
 		controller string
 		dir        *string
@@ -24,36 +25,35 @@ func openV1(root string, trees map[string]hierarchy, name string, rate bool) (*v
 		if !ok || part.controller == "cpu" && !rate {
 			continue
 		}
-		dir, err := makeParent(root, tree, name)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errNoCgroup, errors.Join(err, c.close()))
+		base := parentOf(root, tree)
+		if _, made := c.parents[base]; !made {
+			parent, err := claimGroup(base)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", errNoCgroup, errors.Join(err, c.close()))
+			}
+			c.parents[base] = parent
 		}
-		*part.dir = dir
+		*part.dir = c.parents[base].dir
 	}
 	return c, nil
 }
 
-// makeParent makes our parent group below the group that we are in, so that what bounds us bounds
-// our runs, or at the top of the tree where our own group can't be seen.
-func makeParent(root string, tree hierarchy, name string) (string, error) {
+// parentOf gives the place of our parent group: below the group that we are in, so that what bounds us
+// bounds our runs, or at the top of the tree where our own group can't be seen.
+func parentOf(root string, tree hierarchy) string {
 	base := filepath.Join(root, tree.mount, tree.own)
 	if _, err := os.Stat(base); err != nil {
 		base = filepath.Join(root, tree.mount)
 	}
-	removeStale(base)
-	dir := filepath.Join(base, name)
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", err
-	}
-	return dir, nil
+	return base
 }
 
 func (c *v1Cgroups) version() string { return "v1" }
 
 func (c *v1Cgroups) close() error {
 	var err error
-	for _, dir := range distinct(c.memory, c.pids, c.cpuacct, c.cpuRate) {
-		err = errors.Join(err, removeGroup(dir))
+	for _, parent := range c.parents {
+		err = errors.Join(err, parent.remove())
 	}
 	return err
 }
@@ -84,6 +84,8 @@ type v1Cgroup struct {
 
 	cpuBefore    time.Duration
 	memoryBefore int64 // in files that earlier runs of the box left
+	runs         int
+	kernelBefore int64 // memory of the kernel before the first run
 	killsBefore  int64
 }
 
@@ -101,17 +103,29 @@ func (g *v1Cgroup) begin(l Limits) error {
 	// The files of a compiler must not eat up what its program may use, and where they exceed it,
 	// the kernel refuses such a limit. (With version 2, each run has a group of its own.)
 	g.memoryBefore, _ = readKey(g.memory, "memory.stat", "shmem")
+	// Their names and the like are memory of the kernel: 1 KB a file.
+	if kernel, err := readNumber(g.memory, "memory.kmem.usage_in_bytes"); err == nil {
+		if g.runs++; g.runs == 1 {
+			g.kernelBefore = kernel
+		}
+		g.memoryBefore += max(kernel-g.kernelBefore, 0)
+	}
 	limit := l.Memory
 	if limit > 0 {
 		limit += g.memoryBefore
 	}
-	if err := g.limitMemory(limit); err != nil {
+	err := g.limitMemory(limit)
+	if err != nil && limit > 0 { // below what is held: what can't be told apart is left out as well
+		if g.memoryBefore, err = readNumber(g.memory, "memory.usage_in_bytes"); err == nil {
+			err = g.limitMemory(l.Memory + g.memoryBefore)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("limit memory: %w", err)
 	}
 	if err := writeGroup(g.memory, "memory.max_usage_in_bytes", "0"); err != nil {
 		return fmt.Errorf("reset the peak of memory: %w", err)
 	}
-	var err error
 	if g.killsBefore, err = readKey(g.memory, "memory.oom_control", "oom_kill"); err != nil {
 		return fmt.Errorf("read whether memory ran out: %w", err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // v2Cgroups is the interface with one tree for all controllers.
 type v2Cgroups struct {
-	parent string
+	parentGroup
 }
 
 // v2Controllers are given to the groups of runs; cpu is needed for the share of a core only.
@@ -21,7 +21,7 @@ var v2Controllers = []string{"memory", "pids", "cpu"}
 
 // openV2 makes the parent group. A group that has processes of its own can't give controllers to
 // its children, unless it is the root of the tree: then we move to a leaf beside the runs.
-func openV2(root string, tree hierarchy, name string) (*v2Cgroups, error) {
+func openV2(root string, tree hierarchy) (*v2Cgroups, error) {
 	base := filepath.Join(root, tree.mount, tree.own)
 	if _, err := os.Stat(base); err != nil {
 		base = filepath.Join(root, tree.mount)
@@ -39,18 +39,17 @@ func openV2(root string, tree hierarchy, name string) (*v2Cgroups, error) {
 			return nil, fmt.Errorf("%w: the group %s has no %s controller", errNoCgroup, base, controller)
 		}
 	}
-	removeStale(base)
 	if err := delegate(base, string(available)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoCgroup, err)
 	}
-	dir := filepath.Join(base, name)
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	parent, err := claimGroup(base)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoCgroup, err)
 	}
-	if err := enable(dir, string(available)); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoCgroup, errors.Join(err, removeGroup(dir)))
+	if err := enable(parent.dir, string(available)); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoCgroup, errors.Join(err, parent.remove()))
 	}
-	return &v2Cgroups{parent: dir}, nil
+	return &v2Cgroups{parent}, nil
 }
 
 const supervisorGroup = "sandgate-supervisor"
@@ -92,10 +91,10 @@ func enable(dir, available string) error {
 func containsWord(text, word string) bool { return slices.Contains(strings.Fields(text), word) }
 
 func (c *v2Cgroups) version() string { return "v2" }
-func (c *v2Cgroups) close() error    { return removeGroup(c.parent) }
+func (c *v2Cgroups) close() error    { return c.remove() }
 
 func (c *v2Cgroups) create(name string) (cgroup, error) {
-	g := &v2Cgroup{parent: c.parent, name: name}
+	g := &v2Cgroup{parent: c.dir, name: name}
 	return g, g.next()
 }
 

@@ -120,10 +120,10 @@ func openNull() (*os.File, error) {
 }
 
 func (f *first) send(message []byte, files ...int) error {
-	return wire.Send(message, files, func(part, control []byte) (int, error) {
+	return gone(wire.Send(message, files, func(part, control []byte) (int, error) {
 		n, _, err := f.socket.WriteMsgUnix(part, control, nil)
 		return n, err
-	})
+	}))
 }
 
 // receive gives the next answer. A box sends no files: what comes anyway is closed.
@@ -137,10 +137,21 @@ func (f *first) receive() (*wire.Reader, error) {
 	})
 	wire.CloseAll(files)
 	if err == nil && answer == nil {
-		err = errors.New("the first process of the box is gone")
+		err = errGone
 	}
-	return answer, err
+	return answer, gone(err)
 }
+
+// gone tells the end of the box by its one name: what the kernel says of it depends on what was under way.
+func gone(err error) error {
+	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
+		return errGone
+	}
+	return err
+}
+
+// errGone tells that the box has ended by itself.
+var errGone = errors.New("the first process of the box is gone")
 
 // ask sends a request and gives the answer, of the kind that is expected.
 func (f *first) ask(expected byte, message []byte, files ...int) (*wire.Reader, error) {
@@ -175,7 +186,9 @@ func (f *first) setUp(message []byte) error {
 	if place, birthErr := f.birth.Failure(); birthErr != nil {
 		return fmt.Errorf("%s: %w", place, birthErr)
 	}
-	f.birth = nil
+	if err == nil { // otherwise it may still be on its way
+		f.birth = nil
+	}
 	return err
 }
 
@@ -203,11 +216,15 @@ func (f *first) run(p *wire.Program, files ...int) (*wire.Result, error) {
 	return wire.ReadResult(answer)
 }
 
-// kill ends the run with that number.
-func (f *first) kill(number int64) error {
+// kill ends the run with that number. It waits no longer than patience, and neither does a request
+// that is still being sent then: a box that reads nothing holds nobody up.
+func (f *first) kill(number int64, patience time.Duration) error {
 	w := wire.NewWriter(wire.Kill)
 	w.Number(number)
-	return f.send(w.Message())
+	if err := f.socket.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	return errors.Join(f.send(w.Message()), f.socket.SetWriteDeadline(time.Time{}))
 }
 
 // destroy ends the box with all that is in it. It may be called more than once, and while something

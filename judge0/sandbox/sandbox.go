@@ -66,6 +66,7 @@ type Sandbox struct {
 	setup   []byte // what every box is told first
 	users   atomic.Uint32
 	dir     string
+	locks   []*os.File // what is ours on the host
 	groups  cgroups
 	program *os.File // sandbox-init, for what it does inside boxes
 	null    *os.File
@@ -74,15 +75,16 @@ type Sandbox struct {
 	pool    pool
 	log     *slog.Logger
 
-	sequence atomic.Uint64
-	ready    chan *Box
-	buildErr atomic.Pointer[error]
-	stop     context.CancelFunc
-	filling  sync.WaitGroup
-	ending   sync.WaitGroup
+	firstUser int // of a slice of users of the host
+	sequence  atomic.Uint64
+	ready     chan *Box
+	buildErr  atomic.Pointer[error]
+	stop      context.CancelFunc
+	filling   sync.WaitGroup
+	ending    sync.WaitGroup
 }
 
-// dirPrefix begins the name of the folder for the roots of boxes; the owner's process id follows.
+// dirPrefix begins the name of the folder for the roots of boxes.
 const dirPrefix = "sandgate-boxes-"
 
 // New prepares the host and tries every limit on a tiny program, so that a host that can't isolate is
@@ -114,18 +116,27 @@ func New(options Options) (*Sandbox, error) {
 }
 
 func (s *Sandbox) prepare(options Options) error {
-	var err error
-	if _, err = os.Stat(options.Init); err != nil {
+	if _, err := os.Stat(options.Init); err != nil {
 		return fmt.Errorf("find the program that starts boxes: %w", err)
 	}
 	filter, err := systemCallFilter()
 	if err != nil {
 		return err
 	}
-	removeStaleDirs(os.TempDir())
-	s.dir = filepath.Join(os.TempDir(), dirPrefix+strconv.Itoa(os.Getpid())+"-"+strconv.FormatInt(time.Now().UnixNano(), 36))
-	if err := os.Mkdir(s.dir, 0o700); err != nil {
+	forsaken(os.TempDir(), dirPrefix, func(dir string) { _ = os.RemoveAll(dir) })
+	dir, lock, err := claimFolder(os.TempDir(), dirPrefix)
+	if err != nil {
 		return fmt.Errorf("make a folder for boxes: %w", err)
+	}
+	s.dir, s.locks = dir, append(s.locks, lock)
+	if err := os.Chmod(s.dir, 0o700); err != nil {
+		return fmt.Errorf("make a folder for boxes: %w", err)
+	}
+	if os.Geteuid() == 0 {
+		s.firstUser, lock = claimUsers("/run/sandgate", filepath.Join(os.TempDir(), "sandgate-users"))
+		if lock != nil {
+			s.locks = append(s.locks, lock)
+		}
 	}
 	if options.withoutCgroup {
 		err = errNoCgroup
@@ -178,17 +189,12 @@ func boxUser() int {
 	return 0
 }
 
-// Every box has a user id of the host of its own, so that nothing that the kernel counts or shares by
-// user is common to two boxes. The range lies above ordinary users and below those that distributions
-// hand out to containers.
-const firstUser, users = 60_000, 5_000
-
 // identities gives the users of a new box.
 func (s *Sandbox) identities() []identity {
 	if os.Geteuid() != 0 {
 		return []identity{{0, os.Geteuid()}}
 	}
-	return []identity{{0, 0}, {programUser, firstUser + int(s.users.Add(1)%users)}}
+	return []identity{{0, 0}, {programUser, s.firstUser + int(s.users.Add(1)%slice)}}
 }
 
 // seal copies our own program to a sealed memory file: whoever finds that file in a box can't
@@ -359,15 +365,7 @@ func (s *Sandbox) cleanUp() {
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
 	}
-}
-
-func removeStaleDirs(parent string) {
-	dirs, _ := filepath.Glob(filepath.Join(parent, dirPrefix+"*"))
-	for _, dir := range dirs {
-		id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
-		pid, err := strconv.Atoi(id)
-		if err == nil && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			_ = os.RemoveAll(dir)
-		}
+	for _, lock := range s.locks {
+		_ = lock.Close()
 	}
 }

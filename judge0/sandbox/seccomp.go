@@ -105,6 +105,8 @@ func systemCallFilter() ([]byte, error) {
 				{Name: "setrlimit", Conditions: []bpf.Condition{is(0, bpf.GreaterThan, lastLimit)}},
 				{Name: "prlimit64", Conditions: []bpf.Condition{is(1, bpf.Equal, unix.RLIMIT_CORE), is(2, bpf.NotEqual, 0)}},
 				{Name: "prlimit64", Conditions: []bpf.Condition{is(1, bpf.GreaterThan, lastLimit)}},
+				// Others keep their limits, above all the first process of the box, which may be of the same user.
+				{Name: "prlimit64", Conditions: []bpf.Condition{is(0, bpf.NotEqual, 0), is(2, bpf.NotEqual, 0)}},
 			}},
 		},
 	}

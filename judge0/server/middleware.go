@@ -170,6 +170,16 @@ func (s *Server) authenticate(c *gin.Context) {
 	}
 }
 
+// authenticateScraper lets in also who gives the token as a bearer: Prometheus can send no header of
+// another name.
+func (s *Server) authenticateScraper(c *gin.Context) {
+	scheme, token, _ := strings.Cut(c.GetHeader("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") && s.authn.has(token) {
+		return
+	}
+	s.authenticate(c)
+}
+
 func (s *Server) authorize(c *gin.Context) {
 	if !s.authz.has(given(c, s.o.Access.AuthzHeader)) {
 		c.AbortWithStatus(http.StatusForbidden)

@@ -222,7 +222,7 @@ func (s *Server) healthRoutes() *gin.Engine {
 	get("/healthz", s.healthz)
 	get("/readyz", s.readyz)
 
-	get("/metrics", s.authenticate, s.metrics)
+	get("/metrics", s.authenticateScraper, s.metrics)
 	return router
 }
 

@@ -210,8 +210,22 @@ func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 	if _, err := s.submissions.UpdateMany(ctx, append(bson.D{{Key: "account", Value: id}}, present("share")...), bson.D{{Key: "$unset", Value: bson.D{{Key: "share", Value: ""}}}}); err != nil {
 		return fault("remove shares", err)
 	}
-	_, err := s.accounts.DeleteOne(ctx, byID(id))
+	// What has not ended by now goes when it has.
+	last, err := all[leaver](ctx, s.submissions, its, options.Find().SetSort(bson.D{{Key: "created_at", Value: -1}}).SetLimit(1).SetProjection(bson.D{{Key: "created_at", Value: 1}}))
+	if err == nil && len(last) > 0 {
+		_, err = s.leaving.UpdateOne(ctx, byID(id), bson.D{{Key: "$set", Value: bson.D{{Key: "created_at", Value: last[0].Until}}}}, options.UpdateOne().SetUpsert(true))
+	}
+	if err != nil {
+		return fault("note what an account leaves", err)
+	}
+	_, err = s.accounts.DeleteOne(ctx, byID(id))
 	return fault("remove an account", err)
+}
+
+// leaver is an account that was deleted while submissions of its had not ended.
+type leaver struct {
+	ID    string    `bson:"_id"`
+	Until time.Time `bson:"created_at"` // of the last of them
 }
 
 type entry struct {
@@ -246,6 +260,50 @@ func (s *Store) Audit(ctx context.Context, before string, limit int) ([]auth.Ent
 		entries[i] = auth.Entry(e)
 	}
 	return entries, nil
+}
+
+// Forget removes what the audit log and usage have of the time before; a zero time removes nothing.
+func (s *Store) Forget(ctx context.Context, audit, usage time.Time, limit int) (removed int, err error) {
+	if !audit.IsZero() { // ids grow with time: nobody looks at more than the oldest
+		oldest, err := all[entry](ctx, s.audit, bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetProjection(bson.D{{Key: "at", Value: 1}}))
+		if err != nil {
+			return 0, fault("read the audit log", err)
+		}
+		var ids []string
+		for _, e := range oldest {
+			if e.At.Before(audit) {
+				ids = append(ids, e.ID)
+			}
+		}
+		if removed, err = forget(ctx, s.audit, ids); err != nil || removed == limit {
+			return removed, fault("remove entries of the audit log", err)
+		}
+	}
+	if usage.IsZero() {
+		return removed, nil
+	}
+	found, err := all[used](ctx, s.usage, bson.D{{Key: "_id", Value: bson.D{{Key: "$lt", Value: usage.UTC().Format(time.DateOnly)}}}},
+		options.Find().SetLimit(int64(limit-removed)).SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		return removed, fault("read usage", err)
+	}
+	ids := make([]string, len(found))
+	for i, u := range found {
+		ids[i] = u.ID
+	}
+	n, err := forget(ctx, s.usage, ids)
+	return removed + n, fault("remove usage", err)
+}
+
+func forget(ctx context.Context, of *mongo.Collection, ids []string) (int, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	result, err := of.DeleteMany(ctx, bson.D{among("_id", ids)})
+	if err != nil {
+		return 0, err
+	}
+	return int(result.DeletedCount), nil
 }
 
 var _ auth.Directory = (*Store)(nil)

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -48,7 +49,7 @@ type Store struct {
 	last     atomic.Int64  // the number of the submission that came in last
 	patience time.Duration // for another request under the same idempotency key that is storing its submissions
 
-	submissions, once, gateways, keys, accounts, audit, usage, settings *mongo.Collection
+	submissions, once, gateways, keys, accounts, leaving, audit, usage, settings *mongo.Collection
 }
 
 // Options may be given to Open.
@@ -100,7 +101,7 @@ func Open(ctx context.Context, address string, more ...Options) (*Store, error) 
 	s := &Store{
 		client: client, patience: onceWait,
 		submissions: db.Collection("submissions"), once: db.Collection("once"), gateways: db.Collection("gateways"), keys: db.Collection("keys"),
-		accounts: db.Collection("accounts"), audit: db.Collection("audit"), usage: db.Collection("usage"), settings: db.Collection("settings"),
+		accounts: db.Collection("accounts"), leaving: db.Collection("leaving"), audit: db.Collection("audit"), usage: db.Collection("usage"), settings: db.Collection("settings"),
 	}
 	if err := s.prepare(ctx); err != nil {
 		_ = client.Disconnect(context.WithoutCancel(ctx))
@@ -318,6 +319,15 @@ func hasCode(err error, codes ...int) bool {
 }
 
 func unreachable(err error) bool {
+	// A connection that another command's failure closed, or that could not be made.
+	var cleared interface {
+		error
+		Retryable() bool
+	}
+	var network net.Error
+	if errors.As(err, &cleared) && cleared.Retryable() || errors.As(err, &network) {
+		return true
+	}
 	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, mongo.ErrClientDisconnected)
 }
 

@@ -245,7 +245,8 @@ var ownRetention = bson.D{{Key: "retention", Value: bson.D{{Key: "$gt", Value: 0
 // accountsAtOnce is how many accounts a query names.
 const accountsAtOnce = 500
 
-// Expire removes submissions that ended longer ago than their accounts keep them. What was broken off
+// Expire removes submissions that ended longer ago than their accounts keep them, and those of accounts
+// that were deleted before they ended. What was broken off
 // goes on at the next call.
 func (s *Store) Expire(ctx context.Context, now time.Time, fallback time.Duration, limit int) (removed int, err error) {
 	old := bson.D{{Key: "$lt", Value: now.Add(-keepKeys)}}
@@ -255,9 +256,28 @@ func (s *Store) Expire(ctx context.Context, now time.Time, fallback time.Duratio
 	if _, err := s.gateways.DeleteMany(ctx, bson.D{{Key: "alive_until", Value: old}}); err != nil {
 		return 0, fault("remove gateways", err)
 	}
+	leavers, err := all[leaver](ctx, s.leaving, bson.D{}, options.Find().SetLimit(accountsAtOnce))
+	if err != nil {
+		return 0, fault("read what deleted accounts left", err)
+	}
+	for _, l := range leavers {
+		left := bson.D{{Key: "account", Value: l.ID}, {Key: "created_at", Value: bson.D{{Key: "$lte", Value: l.Until}}}}
+		n, err := s.remove(ctx, slices.Clone(left), limit-removed)
+		if removed += n; err != nil || removed == limit {
+			return removed, err
+		}
+		switch err := s.submissions.FindOne(ctx, left, options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err(); {
+		case errors.Is(err, mongo.ErrNoDocuments):
+			if _, err := s.leaving.DeleteOne(ctx, byID(l.ID)); err != nil {
+				return removed, fault("forget a deleted account", err)
+			}
+		case err != nil:
+			return removed, fault("read what deleted accounts left", err)
+		}
+	}
 	accounts, err := all[account](ctx, s.accounts, ownRetention, options.Find().SetProjection(bson.D{{Key: "retention", Value: 1}}))
 	if err != nil {
-		return 0, fault("read how long accounts keep submissions", err)
+		return removed, fault("read how long accounts keep submissions", err)
 	}
 	own := []string{}
 	byRetention := map[time.Duration][]string{}

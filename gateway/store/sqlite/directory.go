@@ -209,6 +209,10 @@ func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 		}
 	}
 	return s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
+		if _, err := tx.Exec(`INSERT INTO leaving (account, seq) SELECT account, max(seq) FROM submissions WHERE account = ?1 GROUP BY account
+			ON CONFLICT DO UPDATE SET seq = excluded.seq`, id); err != nil {
+			return err
+		}
 		_, err := tx.Exec(`DELETE FROM accounts WHERE id = ?`, id)
 		return err
 	})
@@ -239,6 +243,35 @@ func readEntry(scan func(...any) error) (auth.Entry, error) {
 func (s *Store) Audit(ctx context.Context, before string, limit int) ([]auth.Entry, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+entryColumns+` FROM audit WHERE ?1 = '' OR id < ?1 ORDER BY id DESC LIMIT ?2`, before, limit)
 	return collect(rows, err, readEntry)
+}
+
+// Forget removes what the audit log and usage have of the time before; a zero time removes nothing.
+func (s *Store) Forget(ctx context.Context, audit, usage time.Time, limit int) (removed int, err error) {
+	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
+		removed = 0
+		if !audit.IsZero() { // ids grow with time: nobody looks at more than the oldest
+			ids, err := texts(tx, `SELECT id FROM (SELECT id, at FROM audit ORDER BY id LIMIT ?2) WHERE at < ?1`, micros(&audit), limit)
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				if _, err := tx.Exec(`DELETE FROM audit WHERE id = ?`, id); err != nil {
+					return err
+				}
+			}
+			removed += len(ids)
+		}
+		if usage.IsZero() || removed == limit {
+			return nil
+		}
+		accounts, err := texts(tx, `DELETE FROM usage WHERE (account, day) IN (SELECT account, day FROM usage WHERE day < ?1 LIMIT ?2) RETURNING account`, usage.Unix()/secondsOfDay, limit-removed)
+		removed += len(accounts)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return removed, nil
 }
 
 var _ auth.Directory = (*Store)(nil)

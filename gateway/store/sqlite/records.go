@@ -127,7 +127,8 @@ func (s *Store) RemoveShare(ctx context.Context, account, token string) error {
 // keepKeys is how long the store keeps idempotency keys, and gateways that were not heard of.
 const keepKeys = 24 * time.Hour
 
-// Expire removes submissions that ended longer ago than their accounts keep them.
+// Expire removes submissions that ended longer ago than their accounts keep them, and those of accounts
+// that were deleted before they ended.
 func (s *Store) Expire(ctx context.Context, now time.Time, fallback time.Duration, limit int) (removed int, err error) {
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		old := now.Add(-keepKeys).UnixMicro()
@@ -137,12 +138,21 @@ func (s *Store) Expire(ctx context.Context, now time.Time, fallback time.Duratio
 		if _, err := tx.Exec(`DELETE FROM gateways WHERE alive_until < ?`, old); err != nil {
 			return err
 		}
-		// What ended before a time was created before it, too: by that the index finds it.
-		tokens, err := texts(tx, `SELECT token FROM accounts CROSS JOIN submissions INDEXED BY submissions_of_account ON account = id
-			WHERE retention > 0 AND submissions.created_at < ?1 - retention AND finished_at < ?1 - retention AND state = 3 LIMIT ?2`, now.UnixMicro(), limit)
+		if _, err := tx.Exec(`DELETE FROM leaving WHERE NOT EXISTS (SELECT 1 FROM submissions WHERE submissions.account = leaving.account AND submissions.seq <= leaving.seq)`); err != nil {
+			return err
+		}
+		tokens, err := texts(tx, `SELECT token FROM leaving CROSS JOIN submissions INDEXED BY submissions_of_account ON submissions.account = leaving.account
+			WHERE submissions.seq <= leaving.seq AND state = 3 LIMIT ?`, limit)
 		if err != nil {
 			return err
 		}
+		// What ended before a time was created before it, too: by that the index finds it.
+		own, err := texts(tx, `SELECT token FROM accounts CROSS JOIN submissions INDEXED BY submissions_of_account ON account = id
+			WHERE retention > 0 AND submissions.created_at < ?1 - retention AND finished_at < ?1 - retention AND state = 3 LIMIT ?2`, now.UnixMicro(), limit-len(tokens))
+		if err != nil {
+			return err
+		}
+		tokens = append(tokens, own...)
 		if fallback > 0 && len(tokens) < limit {
 			more, err := texts(tx, `SELECT token FROM submissions WHERE state = 3 AND finished_at < ? AND account NOT IN (SELECT id FROM accounts WHERE retention > 0)
 				ORDER BY finished_at LIMIT ?`, now.Add(-fallback).UnixMicro(), limit-len(tokens))

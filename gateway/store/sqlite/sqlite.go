@@ -21,6 +21,9 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed leaving.sql
+var leaving string
+
 // Store is an open database.
 type Store struct{ db *sqlitedb.DB }
 
@@ -35,7 +38,7 @@ func Open(path string, options ...Options) (*Store, error) {
 	if len(options) > 0 && options[0].Observe != nil {
 		o.Observe = func(c sqlitedb.Commit) { options[0].Observe("commit", c.Took) }
 	}
-	db, err := sqlitedb.Open(path, []string{schema}, o)
+	db, err := sqlitedb.Open(path, []string{schema, leaving}, o)
 	if err != nil {
 		return nil, fmt.Errorf("open the gateway's store: %w", err)
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -283,6 +284,54 @@ var records = map[string]func(*testing.T, Store){
 		}
 		if err := s.DeleteAccount(ctx, "me"); !errors.Is(err, auth.ErrNoAccount) {
 			t.Errorf("deleted twice: %v", err)
+		}
+		// What had not ended goes when it has, and nothing of an account that has the id later.
+		late := full("c-me", "me")
+		late.CreatedAt = noon.Add(time.Hour)
+		insert(t, s, late)
+		sweep := func(removed int, left ...string) {
+			t.Helper()
+			if n, err := s.Expire(ctx, noon.Add(2*time.Hour), 0, 10); err != nil || n != removed {
+				t.Errorf("removed %d, %v", n, err)
+			}
+			subs, _ := history(t, s, "me", submission.Filter{Limit: 10})
+			same(t, "left", subs, left)
+		}
+		sweep(0, "c-me", "b-me")
+		finish(t, s, ended(full("b-me", "me")))
+		finish(t, s, ended(late))
+		sweep(1, "c-me")
+		sweep(0, "c-me")
+	},
+
+	"the audit log and usage are kept for a while": func(t *testing.T, s Store) {
+		const day = 24 * time.Hour
+		midnight := noon.Truncate(day)
+		for i := range 5 {
+			at := noon.Add(time.Duration(i) * day)
+			entry := auth.Entry{ID: fmt.Sprint("e", i), At: at, Account: "me", Action: "test"}
+			if err := errors.Join(s.Append(ctx, entry), s.AddUsage(ctx, []limit.Usage{{Account: "me", Day: midnight.Add(time.Duration(i) * day), Submissions: 1}})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []struct {
+			audit, usage     time.Time
+			limit, removed   int
+			entries, dayLeft int
+		}{
+			{time.Time{}, time.Time{}, 10, 0, 5, 5},
+			{noon, midnight, 10, 0, 5, 5},
+			{noon.Add(day), time.Time{}, 10, 1, 4, 5},
+			{time.Time{}, midnight.Add(day), 10, 1, 4, 4},
+			{noon.Add(3 * day), midnight.Add(3 * day), 1, 1, 3, 4},
+			{noon.Add(3 * day), midnight.Add(3*day + time.Hour), 10, 3, 2, 2},
+		} {
+			n, err := s.Forget(ctx, c.audit, c.usage, c.limit)
+			entries, err1 := s.Audit(ctx, "", 10)
+			used, err2 := s.Usage(ctx, "me", midnight, midnight.Add(9*day))
+			if err := errors.Join(err, err1, err2); err != nil || n != c.removed || len(entries) != c.entries || len(used) != c.dayLeft {
+				t.Errorf("%+v: removed %d, left %v and %v, %v", c, n, entries, used, err)
+			}
 		}
 	},
 }

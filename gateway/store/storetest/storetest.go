@@ -12,6 +12,7 @@ import (
 	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/dispatch"
 	"github.com/sandgate/sandgate/gateway/limit"
+	"github.com/sandgate/sandgate/gateway/retention"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/gateway/webhook"
 	"github.com/sandgate/sandgate/judge0/api"
@@ -25,6 +26,7 @@ type Store interface {
 	auth.Directory
 	limit.Store
 	webhook.Store
+	retention.Store
 	Setting(ctx context.Context, name string, create func() ([]byte, error)) ([]byte, error)
 	SetSetting(ctx context.Context, name string, value []byte) error
 	Ping(ctx context.Context) error

@@ -20,7 +20,6 @@ import (
 type call struct {
 	number    uintptr
 	arguments [6]uintptr
-	chained   uintptr // 1: the result of the call before is the first argument
 }
 
 // failure is what the child leaves where a call failed; the assembly knows its layout.
@@ -43,12 +42,6 @@ func (l *List) Add(place string, number uintptr, arguments ...uintptr) {
 	c := call{number: number}
 	copy(c.arguments[:], arguments)
 	l.calls, l.places = append(l.calls, c), append(l.places, place)
-}
-
-// AddChained adds a system call whose first argument is the result of the one before.
-func (l *List) AddChained(place string, number uintptr, rest ...uintptr) {
-	l.Add(place, number, append([]uintptr{0}, rest...)...)
-	l.calls[len(l.calls)-1].chained = 1
 }
 
 // Pointer gives the address of v as an argument, and keeps v as long as the list is kept.

@@ -21,8 +21,6 @@ TEXT ·clone(SB),NOSPLIT,$0-56
 	MOVQ	AX, ret+48(FP)
 	RET
 child:
-	MOVQ	$0, BX
-next:
 	TESTQ	R13, R13
 	JEQ	leave
 	MOVQ	0(R12), AX
@@ -32,17 +30,12 @@ next:
 	MOVQ	32(R12), R10
 	MOVQ	40(R12), R8
 	MOVQ	48(R12), R9
-	CMPQ	56(R12), $0
-	JEQ	plain
-	MOVQ	BX, DI
-plain:
 	SYSCALL
 	CMPQ	AX, $0xfffffffffffff001
 	JCC	fail
-	MOVQ	AX, BX
-	ADDQ	$64, R12
+	ADDQ	$56, R12
 	SUBQ	$1, R13
-	JMP	next
+	JMP	child
 fail:
 	NEGQ	AX
 	MOVQ	R13, 8(R15)

@@ -20,8 +20,6 @@ TEXT ·clone(SB),NOSPLIT,$0-56
 	MOVD	R0, ret+48(FP)
 	RET
 child:
-	MOVD	$0, R23
-next:
 	CBZ	R21, leave
 	MOVD	0(R20), R8
 	MOVD	8(R20), R0
@@ -30,17 +28,12 @@ next:
 	MOVD	32(R20), R3
 	MOVD	40(R20), R4
 	MOVD	48(R20), R5
-	MOVD	56(R20), R24
-	CBZ	R24, plain
-	MOVD	R23, R0
-plain:
 	SVC
 	CMN	$4095, R0
 	BHS	fail
-	MOVD	R0, R23
-	ADD	$64, R20
+	ADD	$56, R20
 	SUB	$1, R21
-	B	next
+	B	child
 fail:
 	NEG	R0, R0
 	MOVD	R21, 8(R22)

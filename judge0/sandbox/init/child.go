@@ -32,12 +32,6 @@ func start(box *wire.Box, p *wire.Program, files []int) (int, error) {
 		return 0, at("start the program", unix.EINVAL)
 	}
 	l := &birth.List{}
-	if p.Offer {
-		// When memory runs out the program is to go, and never the first process of the box.
-		score := []byte("1000")
-		l.Add("offer the program to the memory killer", unix.SYS_OPENAT, uintptr(proc), birth.Text(l, "self/oom_score_adj"), unix.O_WRONLY|unix.O_CLOEXEC, 0)
-		l.AddChained("offer the program to the memory killer", unix.SYS_WRITE, birth.Pointer(l, &score[0]), uintptr(len(score)))
-	}
 	l.Add("set the mask of modes", unix.SYS_UMASK, 0o022)
 	if box.User != 0 {
 		l.Add("become the user", unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, keepCapsLocked|noFixup, 0, 0, 0)
@@ -75,7 +69,20 @@ func start(box *wire.Box, p *wire.Program, files []int) (int, error) {
 	if p.Group {
 		group = take()
 	}
+	if p.Offer {
+		// When memory runs out the program is to go, and never we. It inherits our score, and until it
+		// executes it shares our memory, so that one can't go without the other anyway.
+		if _, err := unix.Pwrite(score, []byte("1000"), 0); err != nil {
+			return 0, at("offer the program to the memory killer", err)
+		}
+	}
 	pid, err := l.Start(unix.CLONE_VFORK, group)
+	if p.Offer {
+		if _, scoreErr := unix.Pwrite(score, ownScore, 0); err == nil && scoreErr != nil {
+			_ = unix.Kill(-1, unix.SIGKILL)
+			err = scoreErr
+		}
+	}
 	if err != nil {
 		return 0, at("start the program", err)
 	}

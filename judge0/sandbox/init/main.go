@@ -10,22 +10,12 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
-
-// caught are the signals that other processes of a box may send to the first: it takes no notice of
-// them. They are caught and not ignored, since programs would inherit that, and a shell or a test of
-// SIGTERM would not work as anywhere else.
-var caught = []os.Signal{
-	syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2,
-	syscall.SIGALRM, syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL,
-	syscall.SIGTRAP, syscall.SIGSYS, syscall.SIGSTKFLT, syscall.SIGXCPU, syscall.SIGXFSZ, syscall.SIGIO, syscall.SIGPWR, syscall.SIGPIPE,
-}
 
 func main() {
 	switch {
@@ -45,8 +35,28 @@ func main() {
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(64 << 20)
 	runtime.LockOSThread()
-	signal.Notify(make(chan os.Signal, 1), caught...)
+	if err := dropSignals(); err != nil {
+		os.Exit(2)
+	}
 	// The sandbox starts us with all signals blocked.
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
 	serve()
+}
+
+// dropSignals takes back the handlers of the Go runtime. Where a first process has no handler, the
+// kernel drops the signals that come from within its box, however they are made: an ordinary user's
+// programs may send it any, and the runtime would take a forged fault for its own and crash. Only the
+// end of a child interrupts what we wait for. Programs inherit no handlers, and nothing ignored.
+func dropSignals() error {
+	var fallback struct{ handler, flags, restorer, mask uintptr } // struct sigaction of SIG_DFL
+	for number := uintptr(1); number <= 64; number++ {
+		switch unix.Signal(number) {
+		case unix.SIGKILL, unix.SIGSTOP, unix.SIGCHLD:
+			continue
+		}
+		if _, _, err := unix.RawSyscall6(unix.SYS_RT_SIGACTION, number, uintptr(unsafe.Pointer(&fallback)), 0, unsafe.Sizeof(fallback.mask), 0, 0); err != 0 {
+			return err
+		}
+	}
+	return nil
 }

@@ -25,8 +25,8 @@ func mountRoot(box *wire.Box) error {
 	}
 	for _, m := range box.Mounts {
 		if m.Type == "proc" {
-			if err := openProc(m); err != nil {
-				return at("open /proc", err)
+			if err := openScore(m); err != nil {
+				return at("open oom_score_adj", err)
 			}
 		}
 		if err := mount(m); err != nil {
@@ -72,22 +72,30 @@ func mountRoot(box *wire.Box) error {
 	return at("enter "+box.Home, os.Chdir(box.Home))
 }
 
-// proc is a /proc that can be written to and that no path leads to: the one that programs see is
-// read-only.
-var proc = -1
+// score is our own oom_score_adj, ownScore what it holds. The /proc that programs see is read-only, and
+// one that is not, with its settings of the host's kernel, must not be within anybody's reach.
+var (
+	score    = -1
+	ownScore []byte
+)
 
-func openProc(m wire.Mount) error {
+// openScore opens it in a /proc that is there for that moment only.
+func openScore(m wire.Mount) error {
 	if err := os.MkdirAll(m.Target, 0o755); err != nil {
 		return err
 	}
 	if err := unix.Mount(m.Source, m.Target, m.Type, m.Flags&^unix.MS_RDONLY, m.Data); err != nil {
 		return err
 	}
-	var err error
-	if proc, err = unix.Open(m.Target, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-		return err
+	fd, err := unix.Open(filepath.Join(m.Target, "self/oom_score_adj"), unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err == nil {
+		text := make([]byte, 16)
+		var n int
+		if n, err = unix.Read(fd, text); err == nil {
+			score, ownScore = fd, text[:n]
+		}
 	}
-	return unix.Unmount(m.Target, unix.MNT_DETACH)
+	return errors.Join(err, unix.Unmount(m.Target, unix.MNT_DETACH))
 }
 
 // masked are places that tell of the host.

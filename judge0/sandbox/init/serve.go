@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -110,25 +111,28 @@ func send(message []byte) error {
 	})
 }
 
-// write makes a file with the text in another. The path is that of the box: wherever its links lead,
-// nothing of the host is writable there.
+// write makes a file with the text in another. The path is that of the box, and no link in it is
+// followed, whoever has planted it: we may write where programs may not, and our own descriptors lead
+// to more than any other path.
 func write(request *wire.Reader, from int) error {
 	file, err := wire.ReadFile(request)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(file.Path), 0o777); err != nil {
+	folder, name, err := openFolder(file.Path)
+	if err != nil {
 		return at("make the folder of "+file.Path, err)
 	}
+	defer unix.Close(folder)
 	var before unix.Stat_t
-	switch err := unix.Lstat(file.Path, &before); {
+	switch err := unix.Fstatat(folder, name, &before, unix.AT_SYMLINK_NOFOLLOW); {
 	case err == unix.ENOENT:
 	case err != nil:
 		return at("look at "+file.Path, err)
 	case before.Mode&unix.S_IFMT != unix.S_IFREG:
 		return fmt.Errorf("%s is not a regular file", file.Path)
 	}
-	to, err := unix.Open(file.Path, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	to, err := unix.Openat(folder, name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return at("open "+file.Path, err)
 	}
@@ -140,6 +144,29 @@ func write(request *wire.Reader, from int) error {
 		err = closeErr
 	}
 	return at("write "+file.Path, err)
+}
+
+// openFolder opens the folder of an absolute path, and makes what is missing of it.
+func openFolder(path string) (folder int, name string, err error) {
+	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	if folder, err = unix.Open("/", flags, 0); err != nil {
+		return -1, "", err
+	}
+	parts := strings.Split(filepath.Clean(path)[1:], "/")
+	for _, part := range parts[:len(parts)-1] {
+		next, err := unix.Openat(folder, part, flags, 0)
+		if err == unix.ENOENT {
+			if err = unix.Mkdirat(folder, part, 0o777); err == nil {
+				next, err = unix.Openat(folder, part, flags, 0)
+			}
+		}
+		_ = unix.Close(folder)
+		if err != nil {
+			return -1, "", err
+		}
+		folder = next
+	}
+	return folder, parts[len(parts)-1], nil
 }
 
 func copyAll(to, from int) error {
@@ -166,31 +193,23 @@ func run(box *wire.Box, request *wire.Reader, files []int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	w := waiting{pid: pid, number: p.Number}
 	handle, err := unix.PidfdOpen(pid, 0)
 	if err == nil {
-		err = waitOrKill(handle, p.Number)
+		err = w.endOrKill(handle)
 		_ = unix.Close(handle)
 	}
 	if err != nil {
 		_ = unix.Kill(-1, unix.SIGKILL)
 	}
-	var status unix.WaitStatus
-	var usage unix.Rusage
-	for {
-		_, waitErr := unix.Wait4(pid, &status, 0, &usage)
-		if waitErr == unix.EINTR {
-			continue
-		}
-		err = errors.Join(err, waitErr)
-		break
-	}
+	err = errors.Join(err, w.reap(0))
 	ended := clock(unix.CLOCK_MONOTONIC)
 	killAll()
 	if err != nil {
 		return nil, err
 	}
 	result := wire.Result{
-		Status: syscall.WaitStatus(status), CPU: time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), Memory: usage.Maxrss << 10,
+		Status: syscall.WaitStatus(w.status), CPU: time.Duration(w.usage.Utime.Nano() + w.usage.Stime.Nano()), Memory: w.usage.Maxrss << 10,
 		Wall: ended - began, Self: clock(unix.CLOCK_PROCESS_CPUTIME_ID) - self,
 	}
 	return result.Message(), nil
@@ -203,23 +222,54 @@ func killAll() {
 		if err := unix.Kill(-1, unix.SIGKILL); err == unix.ESRCH {
 			break
 		}
-		if _, err := unix.Wait4(-1, nil, 0, nil); err == unix.ECHILD {
+		if _, err := unix.Wait4(-1, nil, unix.WALL, nil); err == unix.ECHILD {
 			break
 		}
 	}
 	for {
-		if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil && err != unix.EINTR {
+		if _, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil); err != nil && err != unix.EINTR {
 			return
 		}
 	}
 }
 
-// waitOrKill waits for the end of the program, and kills all when the sandbox says so, or is gone.
-func waitOrKill(program int, number int64) error {
+// waiting is for the end of a program.
+type waiting struct {
+	pid    int
+	number int64 // of the run
+	ended  bool
+	status unix.WaitStatus
+	usage  unix.Rusage
+}
+
+// reap takes note of the program's end, and before that buries whom it or its children have left to us:
+// the dead count as processes of the box. With WNOHANG it takes those that have ended.
+func (w *waiting) reap(options int) error {
+	for !w.ended {
+		var status unix.WaitStatus
+		var usage unix.Rusage
+		switch pid, err := unix.Wait4(-1, &status, options|unix.WALL, &usage); {
+		case err == unix.EINTR:
+		case err != nil:
+			return at("wait for the program", err)
+		case pid == 0:
+			return nil
+		case pid == w.pid:
+			w.ended, w.status, w.usage = true, status, usage
+		}
+	}
+	return nil
+}
+
+// endOrKill waits for the end of the program, and kills all when the sandbox says so, or is gone.
+func (w *waiting) endOrKill(program int) error {
 	for {
 		polled := []unix.PollFd{{Fd: int32(program), Events: unix.POLLIN}, {Fd: socket, Events: unix.POLLIN}}
 		switch _, err := unix.Poll(polled, -1); {
-		case err == unix.EINTR:
+		case err == unix.EINTR: // a child has ended
+			if err := w.reap(unix.WNOHANG); err != nil || w.ended {
+				return err
+			}
 			continue
 		case err != nil:
 			return at("wait for the program", err)
@@ -231,7 +281,7 @@ func waitOrKill(program int, number int64) error {
 			os.Exit(0)
 		}
 		wire.CloseAll(files)
-		if request.Kind() == wire.Kill && request.Number() == number {
+		if request.Kind() == wire.Kill && request.Number() == w.number {
 			return at("end the program", ignore(unix.Kill(-1, unix.SIGKILL), unix.ESRCH))
 		}
 	}

@@ -194,5 +194,6 @@ func ReadFault(r *Reader) error {
 	if err := r.Err(); err != nil {
 		return err
 	}
+	f.Text = f.Text[:min(len(f.Text), mostText)]
 	return f
 }

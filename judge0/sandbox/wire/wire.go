@@ -28,6 +28,8 @@ const (
 	// mostBody is the longest message: a program's arguments may be as long as the kernel allows.
 	mostBody  = 4 << 20
 	mostFiles = 8
+	// mostText is the longest text of a fault that is read.
+	mostText = 1000
 )
 
 // errMalformed tells that a message can't be read.
@@ -147,7 +149,9 @@ func Receive(recvmsg func(part, control []byte) (n, controlSize int, err error))
 		if err == nil && controlSize > 0 {
 			var more []int
 			more, err = parseFiles(control[:controlSize])
-			files = append(files, more...)
+			if files = append(files, more...); err == nil && len(files) > mostFiles {
+				err = errMalformed
+			}
 		}
 		if err == nil && n == 0 {
 			if have == 0 {

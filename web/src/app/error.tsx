@@ -4,8 +4,11 @@ export default function PageError({ reset }: { reset: () => void }) {
   return (
     <main className="lonely">
       <h1>The page stumbled</h1>
-      <p>Your code is kept in this browser. Loading the page again should bring it back.</p>
-      <button type="button" className="button" onClick={reset}>
+      <p>
+        Nothing of yours is lost: the code in the editor is kept in this browser, and what ran is in
+        your history.
+      </p>
+      <button type="button" className="button primary" onClick={reset}>
         Try again
       </button>
     </main>

@@ -2,8 +2,11 @@ import type { Metadata, Viewport } from 'next';
 import localFont from 'next/font/local';
 import { headers } from 'next/headers';
 import type { ReactNode } from 'react';
+import { SiteHeader } from '@/components/site/SiteHeader';
+import { Toasts } from '@/components/ui/toast';
 import { themeScript } from '@/lib/theme';
 import './globals.css';
+import './site.css';
 import './workbench.css';
 
 const sans = localFont({
@@ -18,7 +21,7 @@ const mono = localFont({
 });
 
 export const metadata: Metadata = {
-  title: 'Sandgate · Run code in a sandbox',
+  title: { default: 'Sandgate · Run code in a sandbox', template: '%s · Sandgate' },
   description:
     'Write a program in C, C++, Java, Python, Go, Rust, JavaScript and more, run it in a sandbox and watch it happen.',
   applicationName: 'Sandgate',
@@ -46,7 +49,18 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
           dangerouslySetInnerHTML={{ __html: themeScript }}
         />
       </head>
-      <body>{children}</body>
+      <body>
+        <a className="skip" href="#content">
+          Skip to the content
+        </a>
+        <div className="site">
+          <SiteHeader />
+          <div id="content" className="content" tabIndex={-1}>
+            {children}
+          </div>
+        </div>
+        <Toasts />
+      </body>
     </html>
   );
 }

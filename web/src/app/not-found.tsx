@@ -1,11 +1,20 @@
+import { PageLink } from '@/components/site/PageLink';
+
 export default function NotFound() {
   return (
     <main className="lonely">
-      <h1>There is no such page</h1>
+      <h1>There is nothing here</h1>
       <p>
-        Sandgate has one page: {/* Link is not worth its size for leaving an error page. */}
-        {/* eslint-disable-next-line @next/next/no-html-link-for-pages */}
-        <a href="/">the one where code runs</a>.
+        The address may have a slip in it, or what was here is gone: a run that was deleted, or a
+        link that its owner took back.
+      </p>
+      <p className="lonely-links">
+        <PageLink className="button primary" href="/">
+          Run some code
+        </PageLink>
+        <PageLink className="button" href="/history">
+          Your history
+        </PageLink>
       </p>
     </main>
   );

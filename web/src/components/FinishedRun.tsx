@@ -11,8 +11,10 @@ const Comparison = lazy(() =>
 
 interface Props {
   job: Job;
+  /** What the output was to be; null: it was not compared. */
   expected: string | null;
-  onGoTo: (problem: Diagnostic) => void;
+  /** Shows the place in the code, where there is an editor. */
+  onGoTo?: (problem: Diagnostic) => void;
 }
 
 export function FinishedRun({ job, expected, onGoTo }: Props) {
@@ -26,7 +28,7 @@ export function FinishedRun({ job, expected, onGoTo }: Props) {
         <p>{explain(job)}</p>
         {note && <p className="note">{note}</p>}
         <Figures job={job} />
-        <Problems list={job.diagnostics ?? []} onGoTo={onGoTo} />
+        {onGoTo && <Problems list={job.diagnostics ?? []} onGoTo={onGoTo} />}
       </div>
       <Outputs job={job} expected={expected} silent={silent} />
     </>
@@ -108,7 +110,7 @@ function Outputs({ job, expected, silent }: Omit<Props, 'onGoTo'> & { silent: bo
 
 const SHOWN_PROBLEMS = 5;
 
-function Problems({ list, onGoTo }: { list: Diagnostic[]; onGoTo: Props['onGoTo'] }) {
+function Problems({ list, onGoTo }: { list: Diagnostic[]; onGoTo: (problem: Diagnostic) => void }) {
   const [all, setAll] = useState(false);
   if (list.length === 0) return null;
   const shown = all ? list : list.slice(0, SHOWN_PROBLEMS);

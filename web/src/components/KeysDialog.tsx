@@ -63,6 +63,11 @@ export function KeysDialog({ mac, onClose }: { mac: boolean; onClose: () => void
           </section>
         ))}
       </div>
+      <div className="dialog-actions">
+        <button type="button" className="button" onClick={onClose}>
+          Close
+        </button>
+      </div>
     </Dialog>
   );
 }

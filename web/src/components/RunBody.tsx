@@ -84,11 +84,11 @@ interface FailureProps {
 }
 
 function Failure({ problem, lost, onAgain }: FailureProps) {
-  const left = useCountdown(problem.retryAfter ?? 0);
+  const left = useCountdown(problem.retry?.after ?? 0);
   return (
     <div className="failure">
       <h3>{problem.status === 429 ? 'Too many runs for now' : problem.title}</h3>
-      <p>{problem.detail}</p>
+      <p>{problem.retry?.reason ?? problem.detail}</p>
       {problem.fields.length > 0 && (
         <ul>
           {problem.fields.map((field) => (
@@ -96,7 +96,7 @@ function Failure({ problem, lost, onAgain }: FailureProps) {
           ))}
         </ul>
       )}
-      {problem.retryAfter !== undefined && (
+      {problem.retry && (
         <p>{left > 0 ? `You can go on in ${inMinutes(left)}.` : 'You can go on now.'}</p>
       )}
       <button type="button" className="button" aria-disabled={left > 0} onClick={onAgain}>

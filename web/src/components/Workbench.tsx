@@ -1,7 +1,6 @@
 import {
   lazy,
   Suspense,
-  useCallback,
   useEffect,
   useEffectEvent,
   useRef,
@@ -35,7 +34,7 @@ import { LanguagesNotice } from './LanguagesNotice';
 import { ResultPanel } from './ResultPanel';
 import { onMac, RunButton } from './RunButton';
 import { Splitter } from './ui/Splitter';
-import { Toast, type ToastMessage } from './ui/Toast';
+import { toast } from './ui/toast';
 import { useExample } from './useExample';
 import { useLanguages } from './useLanguages';
 import { initialLayout, useLayout } from './useLayout';
@@ -66,7 +65,6 @@ export function Workbench({ nonce }: { nonce: string }) {
   const [view, setView] = useState<View>('code');
   const [picking, setPicking] = useState(false);
   const [showKeys, setShowKeys] = useState(false);
-  const [toast, setToast] = useState<ToastMessage | null>(null);
   const editor = useRef<EditorHandle>(null);
   const main = useRef<HTMLElement>(null);
 
@@ -131,14 +129,11 @@ export function Workbench({ nonce }: { nonce: string }) {
     const before = sheet;
     changeSheet(() => sheetOf(language, template));
     renew(language);
-    setToast({
-      text: 'The example is back.',
-      action: {
-        label: 'Undo',
-        run: () => {
-          changeSheet(() => before);
-          renew(language);
-        },
+    toast('The example is back.', {
+      label: 'Undo',
+      run: () => {
+        changeSheet(() => before);
+        renew(language);
       },
     });
   };
@@ -157,13 +152,10 @@ export function Workbench({ nonce }: { nonce: string }) {
     const before = sheet;
     changeSheet((present) => withoutFile(present, name));
     renew(keyOf(name));
-    setToast({
-      text: `${name} was deleted.`,
-      action: {
-        label: 'Undo',
-        run: () => {
-          changeSheet(() => before);
-        },
+    toast(`${name} was deleted.`, {
+      label: 'Undo',
+      run: () => {
+        changeSheet(() => before);
       },
     });
   };
@@ -204,14 +196,11 @@ export function Workbench({ nonce }: { nonce: string }) {
     });
     const left =
       found.left.length > 0 ? ` Not shown, for they are no text: ${found.left.join(', ')}.` : '';
-    setToast({
-      text: `The run is open.${left}`,
-      action: {
-        label: 'Undo',
-        run: () => {
-          setWorkspace(before);
-          renew(found.language);
-        },
+    toast(`The run is open.${left}`, {
+      label: 'Undo',
+      run: () => {
+        setWorkspace(before);
+        renew(found.language);
       },
     });
     doneOpening();
@@ -227,7 +216,7 @@ export function Workbench({ nonce }: { nonce: string }) {
   const onOpened = useEffectEvent(() => {
     if (opened.phase === 'ready' && !asking) open(opened.opened);
     if (opened.phase === 'failed') {
-      setToast({ text: `That run can’t be opened. ${opened.problem.detail}` });
+      toast(`That run can’t be opened. ${opened.problem.detail}`);
       doneOpening();
     }
   });
@@ -257,11 +246,11 @@ export function Workbench({ nonce }: { nonce: string }) {
     if (mod && key === 'enter' && !event.repeat) start();
     else if (mod && !event.shiftKey && !event.altKey && key === 's') {
       const kept = keepNow();
-      setToast({
-        text: kept
+      toast(
+        kept
           ? 'Your work is kept in this browser.'
           : 'This browser keeps nothing: its storage is full or blocked.',
-      });
+      );
     } else if (mod && !event.shiftKey && !event.altKey && key === 'k') setPicking(true);
     else if (event.key === 'F6') toNextPart(event.shiftKey ? -1 : 1);
     else if (event.key === '?' && !isTyping(event.target)) setShowKeys(true);
@@ -276,10 +265,6 @@ export function Workbench({ nonce }: { nonce: string }) {
     return () => {
       window.removeEventListener('keydown', listener);
     };
-  }, []);
-
-  const closeToast = useCallback(() => {
-    setToast(null);
   }, []);
 
   return (
@@ -447,7 +432,6 @@ export function Workbench({ nonce }: { nonce: string }) {
           />
         </div>
       </div>
-      <Toast message={toast} onEnd={closeToast} />
       <Suspense>
         {showKeys && (
           <KeysDialog

@@ -6,8 +6,8 @@ export interface Problem {
   detail: string;
   /** One sentence each, for request fields the gateway refused. */
   fields: string[];
-  /** Seconds after which another try makes sense, where the server told. */
-  retryAfter?: number;
+  /** Where the server told when to try again: in how many seconds, and its words without that. */
+  retry?: { after: number; reason: string };
 }
 
 export class ProblemError extends Error {
@@ -41,12 +41,15 @@ export function toProblem(
   const title = text(said.title) ?? 'Something went wrong';
   const detail = text(said.detail) ?? `The server answered with an error (HTTP ${status}).`;
   const seconds = retryAfter === null ? NaN : Number(retryAfter);
+  const told = Number.isInteger(seconds) && seconds > 0;
   return {
     status,
     title,
-    detail,
+    detail: told
+      ? `${detail} Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`
+      : detail,
     fields: fieldErrors(said.errors),
-    ...(Number.isInteger(seconds) && seconds > 0 && { retryAfter: seconds }),
+    ...(told && { retry: { after: seconds, reason: detail } }),
   };
 }
 

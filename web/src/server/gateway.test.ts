@@ -43,6 +43,24 @@ describe('relayJson', () => {
     expect(await relayed.json()).toEqual({ detail: 'Full.' });
   });
 
+  it('says on whose behalf it asks, and only then', async () => {
+    const seen: unknown[] = [];
+    answer = (request, response) => {
+      seen.push(request.headers['x-sandgate-user']);
+      response.setHeader('Content-Type', 'application/json');
+      response.end('{}');
+    };
+    await relayJson('/api/v1/languages');
+    await relayJson('/api/v1/submissions', { user: 'guest:a' });
+    expect(seen).toEqual([undefined, 'guest:a']);
+  });
+
+  it('passes on an answer without a body', async () => {
+    answer = (_request, response) => response.writeHead(204).end();
+    const relayed = await relayJson('/api/v1/submissions/x', { method: 'DELETE' });
+    expect([relayed.status, await relayed.text()]).toEqual([204, '']);
+  });
+
   it('does not pass on a page that is not JSON', async () => {
     answer = (_request, response) => {
       response.setHeader('Content-Type', 'text/html');
@@ -82,7 +100,7 @@ describe('relayEvents', () => {
       response.write(`id: ${String(request.headers['last-event-id'])}\n\n`);
       more = () => response.end('event: result\n\n');
     };
-    const relayed = await relayEvents('/events', '4', stay);
+    const relayed = await relayEvents('/events', 'guest:a', '4', stay);
     expect(relayed.headers.get('cache-control')).toBe('no-cache, no-transform');
     const reader = (relayed.body as ReadableStream<Uint8Array>).getReader();
     const next = async () => new TextDecoder().decode((await reader.read()).value);
@@ -101,7 +119,7 @@ describe('relayEvents', () => {
       };
     });
     const browser = new AbortController();
-    await relayEvents('/events', null, browser.signal);
+    await relayEvents('/events', 'guest:a', null, browser.signal);
     browser.abort();
     await left;
   });
@@ -111,7 +129,7 @@ describe('relayEvents', () => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       response.write(': hello\n\n', () => response.destroy());
     };
-    const relayed = await relayEvents('/events', null, stay);
+    const relayed = await relayEvents('/events', 'guest:a', null, stay);
     expect(await relayed.text()).toBe(': hello\n\n');
   });
 
@@ -120,7 +138,7 @@ describe('relayEvents', () => {
       response.setHeader('Content-Type', 'application/problem+json');
       response.writeHead(404).end('{"detail":"No such submission."}');
     };
-    const relayed = await relayEvents('/events', null, stay);
+    const relayed = await relayEvents('/events', 'guest:a', null, stay);
     expect(relayed.status).toBe(404);
     expect(await relayed.json()).toEqual({ detail: 'No such submission.' });
   });

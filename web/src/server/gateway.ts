@@ -3,7 +3,9 @@ import { problem } from './problem';
 const TIMEOUT_MS = 15_000;
 
 interface GatewayRequest {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'DELETE';
+  /** On whose behalf; without one it is the server's own affair. */
+  user?: string;
   headers?: Record<string, string>;
   body?: BodyInit;
   signal?: AbortSignal;
@@ -15,11 +17,15 @@ function settings() {
   return { base: base.replace(/\/+$/, ''), key: process.env.SANDGATE_API_KEY ?? '' };
 }
 
-async function callGateway(path: string, request: GatewayRequest): Promise<Response> {
+async function callGateway(path: string, { user, ...request }: GatewayRequest): Promise<Response> {
   const { base, key } = settings();
   return fetch(base + path, {
     ...request,
-    headers: { ...request.headers, ...(key && { 'X-Auth-Token': key }) },
+    headers: {
+      ...request.headers,
+      ...(key && { 'X-Auth-Token': key }),
+      ...(user !== undefined && { 'X-Sandgate-User': user }),
+    },
     cache: 'no-store',
     // The key goes to the configured host and nowhere a redirect points to.
     redirect: 'error',
@@ -63,6 +69,9 @@ export async function relayJson(path: string, request: GatewayRequest = {}): Pro
       signal,
       headers: { Accept: 'application/json', ...request.headers },
     });
+    if (answer.status === 204) {
+      return new Response(null, { status: 204, headers: { 'Cache-Control': 'no-store' } });
+    }
     if (!isJson(answer)) {
       await answer.body?.cancel();
       return notSandgate();
@@ -79,6 +88,7 @@ export async function relayJson(path: string, request: GatewayRequest = {}): Pro
 /** The event stream: bounded until the gateway answers, then open for as long as both sides stay. */
 export async function relayEvents(
   path: string,
+  user: string,
   lastEventId: string | null,
   browserLeft: AbortSignal,
 ): Promise<Response> {
@@ -92,6 +102,7 @@ export async function relayEvents(
 
   try {
     const answer = await callGateway(path, {
+      user,
       signal: upstream.signal,
       headers: {
         Accept: 'text/event-stream',

@@ -1,27 +1,34 @@
 import { problem } from './problem';
 
 /**
- * The page's server lends its API key to whoever may POST here, so another
- * site must not be able to make a visitor's browser do it. Returns the refusal,
- * or null when the request may pass.
+ * This server acts for whoever's cookie a request carries, so another site must not be able to make
+ * a visitor's browser send one that changes something. Returns the refusal, or null when the
+ * request may pass.
  */
-export function refuseForeignPost(headers: Headers): Response | null {
+export function refuseForeign(headers: Headers): Response | null {
   const site = headers.get('sec-fetch-site');
   if (site !== null && site !== 'same-origin' && site !== 'none') return foreign();
 
   const origin = headers.get('origin');
   if (origin !== null && hostOf(origin) !== headers.get('host')?.toLowerCase()) return foreign();
+  return null;
+}
+
+/** The same for what has a body. */
+export function refuseForeignPost(headers: Headers): Response | null {
+  const refusal = refuseForeign(headers);
+  if (refusal) return refusal;
 
   // A form can send only three content types without asking first; JSON is none of them.
   const contentType = headers.get('content-type') ?? '';
   if (contentType.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
-    return problem(415, 'Unsupported Media Type', 'Send the program as application/json.');
+    return problem(415, 'Unsupported Media Type', 'Send the request as application/json.');
   }
   return null;
 }
 
 function foreign(): Response {
-  return problem(403, 'Forbidden', 'Programs can be run only from this page itself.');
+  return problem(403, 'Forbidden', 'This can be done only from the page itself.');
 }
 
 function hostOf(origin: string): string | null {

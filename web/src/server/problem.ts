@@ -15,5 +15,5 @@ export function problem(
   });
 }
 
-export const notFound = () =>
-  problem(404, 'Not Found', 'There is no run with this id. It may have been removed.');
+export const notFound = (what = 'run') =>
+  problem(404, 'Not Found', `There is no ${what} with this id. It may have been removed.`);

@@ -3,48 +3,41 @@ import { useEffect, useId, useRef, type ReactNode } from 'react';
 interface Props {
   title: string;
   children: ReactNode;
-  /** Buttons at the end; without them there is one that closes. */
-  actions?: ReactNode;
+  /** Called however the dialog is closed: by Escape, by a button, by a click beside it. */
   onClose: () => void;
 }
 
-/** A modal dialog on the browser's own: it keeps the focus, closes by Escape and gives the focus back. */
-export function Dialog({ title, children, actions, onClose }: Props) {
+/**
+ * A modal dialog while it is rendered. The browser keeps the focus inside, closes it on Escape, and
+ * gives the focus back to what opened it.
+ */
+export function Dialog({ title, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const id = useId();
+  const titleId = useId();
 
   useEffect(() => {
     const element = dialog.current;
-    if (!element?.open) element?.showModal();
+    element?.showModal();
     return () => {
       element?.close();
     };
   }, []);
 
   return (
-    // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions -- Escape is the browser's
+    // A click on the backdrop is a click on the dialog itself; Escape does the same by keyboard.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/click-events-have-key-events
     <dialog
       ref={dialog}
       className="dialog"
-      aria-labelledby={id}
-      onCancel={(event) => {
-        event.preventDefault();
-        onClose();
-      }}
+      aria-labelledby={titleId}
+      onClose={onClose}
       onClick={(event) => {
-        if (event.target === dialog.current) onClose();
+        if (event.target === event.currentTarget) onClose();
       }}
     >
       <div className="dialog-body">
-        <h2 id={id}>{title}</h2>
+        <h2 id={titleId}>{title}</h2>
         {children}
-        <div className="dialog-actions">
-          {actions ?? (
-            <button type="button" className="button" onClick={onClose}>
-              Close
-            </button>
-          )}
-        </div>
       </div>
     </dialog>
   );

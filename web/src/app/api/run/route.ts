@@ -2,6 +2,7 @@ import { readBounded } from '@/server/body';
 import { relayJson } from '@/server/gateway';
 import { refuseForeignPost } from '@/server/guard';
 import { problem } from '@/server/problem';
+import { forVisitor } from '@/server/visitor';
 
 export async function POST(request: Request) {
   const refusal = refuseForeignPost(request.headers);
@@ -17,9 +18,12 @@ export async function POST(request: Request) {
   }
 
   // Not tied to the browser's connection: a program once sent should be queued.
-  return relayJson('/api/v1/run', {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body,
-  });
+  return forVisitor(request, ({ user }) =>
+    relayJson('/api/v1/run', {
+      method: 'POST',
+      user,
+      headers: { 'Content-Type': 'application/json' },
+      body,
+    }),
+  );
 }

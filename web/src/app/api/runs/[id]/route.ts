@@ -1,9 +1,29 @@
 import { relayJson } from '@/server/gateway';
+import { refuseForeign } from '@/server/guard';
+import { isRunId } from '@/server/ids';
 import { notFound } from '@/server/problem';
-import { isRunId } from '@/server/runId';
+import { forVisitor } from '@/server/visitor';
 
-export async function GET(request: Request, { params }: RouteContext<'/api/runs/[id]'>) {
+type Context = RouteContext<'/api/runs/[id]'>;
+
+export async function GET(request: Request, { params }: Context) {
   const { id } = await params;
   if (!isRunId(id)) return notFound();
-  return relayJson(`/api/v1/submissions/${id}`, { signal: request.signal });
+  const withProgram = new URL(request.url).searchParams.get('program') === 'true';
+  return forVisitor(request, ({ user }) =>
+    relayJson(`/api/v1/submissions/${id}${withProgram ? '?program=true' : ''}`, {
+      user,
+      signal: request.signal,
+    }),
+  );
+}
+
+export async function DELETE(request: Request, { params }: Context) {
+  const refusal = refuseForeign(request.headers);
+  if (refusal) return refusal;
+  const { id } = await params;
+  if (!isRunId(id)) return notFound();
+  return forVisitor(request, ({ user }) =>
+    relayJson(`/api/v1/submissions/${id}`, { method: 'DELETE', user }),
+  );
 }

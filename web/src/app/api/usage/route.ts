@@ -1,0 +1,8 @@
+import { relayJson } from '@/server/gateway';
+import { forVisitor } from '@/server/visitor';
+
+export function GET(request: Request) {
+  return forVisitor(request, ({ user }) =>
+    relayJson('/api/v1/usage', { user, signal: request.signal }),
+  );
+}

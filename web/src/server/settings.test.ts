@@ -1,0 +1,19 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { settingFaults, signInSettings, webSecret } from './settings';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+it('finds nothing wrong where nothing is set, and then nobody signs in', () => {
+  expect(settingFaults()).toEqual([]);
+  expect(signInSettings()).toBeNull();
+  expect(webSecret()).toBe(webSecret());
+});
+
+it('names all faults at once', () => {
+  vi.stubEnv('SANDGATE_WEB_SECRET', 'short');
+  vi.stubEnv('SANDGATE_WEB_URL', 'sandgate.example');
+  vi.stubEnv('SANDGATE_OIDC_ISSUER', 'ftp://issuer.example');
+  expect(settingFaults()).toHaveLength(4);
+});
