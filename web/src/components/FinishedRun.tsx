@@ -1,7 +1,9 @@
 import { lazy, Suspense, useState } from 'react';
 import type { Diagnostic, Job } from '@/lib/api';
-import { formatKilobytes, formatSeconds, formatSignal } from '@/lib/format';
-import { didRun, explain, toneOf } from '@/lib/status';
+import { didRun, explain } from '@/lib/explain';
+import { formatKilobytes, formatSeconds } from '@/lib/format';
+import { formatSignal } from '@/lib/outputFormat';
+import { toneOf } from '@/lib/status';
 import { OutputBlock } from './OutputBlock';
 import { Tabs } from './ui/Tabs';
 
