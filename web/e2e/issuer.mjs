@@ -56,7 +56,7 @@ export async function startIssuer({ clientId, person }) {
       refuse.searchParams.set('error', 'access_denied');
       const link = (to, text) => `<a href="${to.href.replaceAll('&', '&amp;')}">${text}</a>`;
       return {
-        html: `<!doctype html><html lang="en"><title>A stand-in issuer</title><h1>A stand-in issuer, for tests</h1>
+        html: `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>A stand-in issuer</title><h1>A stand-in issuer, for tests</h1>
           <p>${link(back, `Go on as ${person.name}`)} ${link(refuse, 'Refuse')}`,
       };
     },
