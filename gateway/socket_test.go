@@ -284,7 +284,8 @@ func TestSocketIORefuses(t *testing.T) {
 	if err := b.Stop(ctx); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{"other", "one", "five"} {
+	// "one" may be about to go over from polling; it finds out by its heartbeat then.
+	for _, name := range []string{"other", "five"} {
 		if reason := d.expect(name, "disconnect")[0]; reason != "transport close" && reason != "transport error" {
 			t.Errorf("%s: %v, after which clients don't come back", name, reason)
 		}

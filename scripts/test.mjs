@@ -9,9 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
-import { deployTests } from './deploy-tests.mjs';
 import { fuzz } from './fuzz.mjs';
-import { monitoringTests } from './monitoring-tests.mjs';
 import {
   bin,
   buildGo,
@@ -265,8 +263,6 @@ if (process.argv[2] !== 'lint') {
   await goTests();
   await versions(count);
   await fuzzing();
-  await monitoringTests(count);
-  await deployTests(count);
   await buildGo();
   await buildWeb();
   await browser();

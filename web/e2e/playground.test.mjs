@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
+  audit,
   block,
   browserPath,
+  chooseLanguage,
   launch,
   openPage,
   ready,
@@ -12,6 +14,7 @@ import {
   runTo,
   screenshotFolder,
   secret,
+  tab,
   webUrl,
   workspace,
 } from './support.mjs';
@@ -25,18 +28,23 @@ const skip = browserPath
 describe('the playground', () => {
   let browser;
   let installed;
+  let installedLanguages;
   let screenshots;
 
   before(async () => {
     if (skip) return;
     const answer = await fetch(`${webUrl}/api/languages`);
     assert.equal(answer.status, 200, `${webUrl}/api/languages: ${await answer.clone().text()}`);
-    installed = new Set((await answer.json()).languages.map(({ key }) => key));
+    installedLanguages = (await answer.json()).languages;
+    installed = new Set(installedLanguages.map(({ key }) => key));
     screenshots = await screenshotFolder();
     browser = await launch();
   });
 
   after(() => browser?.close());
+
+  const picture = (page, name) =>
+    page.screenshot({ path: path.join(screenshots, `${name}.png`), animations: 'disabled' });
 
   /** A test that opens a page, and that the page must survive without a complaint. */
   function onPage(name, { needs, ...options }, body) {
@@ -148,15 +156,14 @@ describe('the playground', () => {
 
   onPage('keeps the work over a reload', { needs: 'python' }, async (page) => {
     await ready(page);
-    const picker = page.getByLabel('Language');
     const other = [...installed].find((key) => ['c', 'bash', 'go', 'javascript'].includes(key));
-    await picker.selectOption('python');
+    await chooseLanguage(page, 'python');
     await page.locator('.cm-content').focus();
     await page.keyboard.press('Control+a');
     await page.keyboard.type('print("kept")');
     await page.getByRole('textbox', { name: 'Input' }).fill('kept, too');
     if (other) {
-      await picker.selectOption(other);
+      await chooseLanguage(page, other);
       await page.waitForFunction(
         () => !document.querySelector('.cm-content')?.textContent.includes('kept'),
       );
@@ -165,10 +172,13 @@ describe('the playground', () => {
 
     await page.reload();
     await ready(page);
-    assert.equal(await picker.inputValue(), other ?? 'python');
+    assert.equal(
+      await page.locator('.picker-button').getAttribute('data-language'),
+      other ?? 'python',
+    );
     assert.equal(await page.getByRole('textbox', { name: 'Input' }).inputValue(), 'kept, too');
     assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
-    await picker.selectOption('python');
+    await chooseLanguage(page, 'python');
     await page.locator('.cm-content').filter({ hasText: 'print("kept")' }).waitFor();
 
     await page.getByRole('button', { name: 'Reset to the example' }).click();
@@ -197,8 +207,279 @@ describe('the playground', () => {
     await ready(page);
     const examples = 'c cpp java python go rust javascript typescript bash text'.split(' ');
     for (const key of examples.filter((example) => installed.has(example))) {
-      await page.getByLabel('Language').selectOption(key);
+      await chooseLanguage(page, key);
       await runTo(page, 'Accepted');
+    }
+  });
+
+  onPage(
+    'finds a language by typing, and remembers it',
+    { needs: 'c', seed: workspace('python', 'print(1)\n') },
+    async (page) => {
+      await ready(page);
+      await page.keyboard.press('Control+k');
+      const search = page.getByRole('combobox', { name: 'Search languages' });
+      await search.fill('nothing like it');
+      await page.getByText('No language here is called').waitFor();
+      await search.fill('main.c');
+      await page.waitForFunction(() => document.querySelectorAll('.option').length > 0);
+      assert.deepEqual((await audit(page)).bad, []);
+      await page.keyboard.press('Enter');
+      await page.locator('.picker-button[data-language^="c"]').waitFor();
+      await page.keyboard.press('Control+k');
+      assert.match(await page.locator('.options-title').first().innerText(), /Recent/);
+      await page.keyboard.press('Escape');
+      assert.equal(await page.locator('.option').count(), 0);
+    },
+  );
+
+  onPage(
+    'runs a program of several files, and shows where the errors are',
+    {
+      needs: 'c',
+      seed: workspace('c', '#include "twice.h"\nint main(void) { return twice(0); }\n'),
+    },
+    async (page) => {
+      await ready(page);
+      for (const name of ['twice.h', 'twice.c']) {
+        await page.getByRole('button', { name: 'Add a file' }).click();
+        const field = page.getByRole('textbox', { name: 'Name of the new file' });
+        await field.fill('../x');
+        await page.getByText('Use letters').waitFor();
+        await field.fill(name);
+        await page.keyboard.press('Enter');
+        await page.locator(`[role=tab][aria-selected=true]`, { hasText: name }).waitFor();
+        await page.locator('.cm-content').focus();
+        await page.keyboard.type(
+          name === 'twice.h' ? 'int twice(int n);' : 'int twice(int n) { return oops; }',
+        );
+      }
+      await runTo(page, 'Compilation Error');
+      await page.locator('.cm-problem-number').waitFor();
+      await tab(page, 'main.c').click();
+      assert.equal(await page.locator('.cm-problem-number').count(), 0);
+      await page.getByRole('list', { name: 'Problems' }).getByRole('button').first().click();
+      await page.locator('[role=tab][aria-selected=true]', { hasText: 'twice.c' }).waitFor();
+      await page.locator('.cm-problem-message').first().waitFor();
+      assert.deepEqual((await audit(page)).bad, []);
+      await picture(page, 'errors-1440');
+
+      await page.locator('.cm-content').focus();
+      await page.keyboard.press('Control+a');
+      await page.keyboard.type('int twice(int n) { return 2 * n; }');
+      await runTo(page, 'Accepted');
+      assert.equal(await page.locator('.cm-problem-number').count(), 0);
+
+      await page.reload();
+      await ready(page);
+      await tab(page, 'twice.c').click();
+      await page.locator('.cm-content', { hasText: '2 * n' }).waitFor();
+      await page.getByRole('button', { name: 'Delete twice.c' }).click();
+      assert.equal(await tab(page, 'twice.c').count(), 0);
+      await page.getByRole('button', { name: 'Undo' }).click();
+      await tab(page, 'twice.c').waitFor();
+    },
+  );
+
+  onPage(
+    'runs a multi-file program with its own scripts',
+    { needs: 'multi-file', seed: { language: 'multi-file', stdin: '', code: {} } },
+    async (page, _log, t) => {
+      if (!installed.has('c')) return t.skip('c is not installed there');
+      await ready(page);
+      await runTo(page, 'Accepted');
+      assert.equal(await block(page, 'Output').textContent(), 'Hello, sandbox!\n');
+    },
+  );
+
+  onPage(
+    'hands over arguments, options and limits, and compares the output',
+    {
+      needs: 'python',
+      seed: workspace(
+        'python',
+        'import sys\nprint("\\x1b[31m" + sys.argv[1] + "\\x1b[0m")\nprint("b")\n',
+      ),
+    },
+    async (page, log) => {
+      await ready(page);
+      await tab(page, /^Settings/).click();
+      await page.getByRole('textbox', { name: 'Arguments' }).fill('seven');
+      await page.getByRole('spinbutton', { name: /CPU time/ }).fill('2');
+      await runTo(page, 'Accepted');
+      assert.equal(await block(page, 'Output').textContent(), 'seven\nb\n');
+      assert.equal(await block(page, 'Output').locator('span').innerText(), 'seven');
+
+      await tab(page, /^Expected/).click();
+      await page.getByRole('textbox', { name: 'Expected output' }).fill('a\nb\n');
+      assert.deepEqual((await audit(page)).bad, []);
+      await runTo(page, 'Wrong Answer');
+      await page.locator('.diff-line[data-kind=missing]', { hasText: 'a' }).waitFor();
+      await page.locator('.diff-line[data-kind=extra]', { hasText: 'seven' }).waitFor();
+      assert.deepEqual((await audit(page)).bad, []);
+      await picture(page, 'comparison-1440');
+
+      await tab(page, 'Run 1').click();
+      assert.equal(await page.locator('.panel-result .pill').innerText(), 'Accepted');
+      const sent = log.requests.filter((url) => url.endsWith('/api/run'));
+      assert.equal(sent.length, 2);
+    },
+  );
+
+  onPage(
+    'stops waiting and looks again, while another program runs',
+    { needs: 'python', seed: workspace('python', 'import time\ntime.sleep(2)\nprint("late")\n') },
+    async (page) => {
+      await ready(page);
+      await runTo(page, 'Processing');
+      await page.getByRole('button', { name: 'Stop waiting' }).click();
+      await page.getByText('You stopped waiting').waitFor();
+      assert.deepEqual((await audit(page)).bad, []);
+      await runTo(page, 'Accepted');
+      await tab(page, 'Run 1').click();
+      await page.getByRole('button', { name: 'Look for the result' }).click();
+      await block(page, 'Output').filter({ hasText: 'late' }).waitFor();
+    },
+  );
+
+  onPage('has the keys people expect', { needs: 'python' }, async (page) => {
+    await ready(page);
+    const editor = page.locator('.cm-content');
+    await editor.focus();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('a = 1');
+    // The language is there, and with it its comments.
+    await page.locator('.cm-line span').first().waitFor();
+    await page.keyboard.press('Control+/');
+    assert.equal(await editor.innerText(), '# a = 1');
+    await page.keyboard.press('Control+f');
+    await page.locator('.cm-search').waitFor();
+    assert.deepEqual((await audit(page)).bad, []);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+s');
+    await page.getByText('Your work is kept in this browser.').waitFor();
+    await page.keyboard.press('F6');
+    await page.waitForFunction(() => document.activeElement?.closest('.panel-input'));
+    await page.locator('.run').focus();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    assert.deepEqual((await audit(page)).bad, []);
+    await picture(page, 'keys-1440');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+
+    const line = page.getByRole('separator', { name: 'Width of the code' });
+    await line.focus();
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await line.getAttribute('aria-valuenow'), '57');
+    await page.reload();
+    await ready(page);
+    assert.equal(await line.getAttribute('aria-valuenow'), '57');
+  });
+
+  /** A run as the history has it. */
+  const wholeJob = (code) => ({
+    jobId: '11111111-1111-4111-8111-111111111111',
+    status: { id: 3, description: 'Accepted' },
+    language: installedLanguages.find(({ key }) => key === 'python'),
+    output: 'from before\n',
+    error: null,
+    stderr: null,
+    compileOutput: null,
+    message: null,
+    exitCode: 0,
+    exitSignal: null,
+    time: 0.01,
+    wallTime: 0.02,
+    memory: 4000,
+    program: {
+      code,
+      stdin: 'old input',
+      expectedOutput: null,
+      arguments: null,
+      compilerOptions: null,
+      additionalFiles: null,
+      limits: { cpuTime: 5, wallTime: 10, memory: 100000 },
+    },
+  });
+
+  onPage(
+    'opens a run of before, and asks before it replaces work',
+    {
+      needs: 'python',
+      path: '/?shared=abc',
+      seed: workspace('python', 'mine = 1\n'),
+      prepare: (fresh) =>
+        fresh.route('**/api/shared/abc', (route) => route.fulfill({ json: wholeJob('old = 1\n') })),
+    },
+    async (page) => {
+      await page.getByRole('dialog', { name: /^Replace/ }).waitFor();
+      assert.deepEqual((await audit(page)).bad, []);
+      await page.getByRole('button', { name: 'Replace' }).click();
+      await page.locator('.cm-content', { hasText: 'old = 1' }).waitFor();
+      assert.equal(await page.getByRole('textbox', { name: 'Input' }).inputValue(), 'old input');
+      assert.equal(await block(page, 'Output').textContent(), 'from before\n');
+      assert.equal(new URL(page.url()).search, '');
+      await page.getByRole('button', { name: 'Undo' }).click();
+      await page.locator('.cm-content', { hasText: 'mine = 1' }).waitFor();
+    },
+  );
+
+  it('says when one may go on after too many runs', { skip }, async () => {
+    const { page, close } = await openPage(browser, {
+      prepare: (fresh) =>
+        fresh.route(
+          '**/api/run',
+          (route) =>
+            route.fulfill({
+              status: 429,
+              headers: { 'Retry-After': '2' },
+              contentType: 'application/problem+json',
+              body: JSON.stringify({ title: 'Too Many Requests', status: 429, detail: 'Slower.' }),
+            }),
+          { times: 1 },
+        ),
+    });
+    try {
+      await ready(page);
+      await runButton(page).click();
+      await page.getByText(/You can go on in [12] second/).waitFor();
+      assert.deepEqual((await audit(page)).bad, []);
+      await picture(page, 'limit-1440');
+      await page.getByText('You can go on now.').waitFor();
+    } finally {
+      await close();
+    }
+  });
+
+  it('can be used on a slow network', { skip }, async () => {
+    const { page, close } = await openPage(browser, {
+      prepare: async (fresh) => {
+        const session = await fresh.context().newCDPSession(fresh);
+        await session.send('Network.emulateNetworkConditions', {
+          offline: false,
+          latency: 300,
+          downloadThroughput: 150 * 1024,
+          uploadThroughput: 50 * 1024,
+        });
+      },
+    });
+    try {
+      await ready(page);
+      const shifts = await page.evaluate(
+        () =>
+          new Promise((resolve) => {
+            let sum = 0;
+            new PerformanceObserver((list) => {
+              for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
+            }).observe({ type: 'layout-shift', buffered: true });
+            setTimeout(() => resolve(sum), 200);
+          }),
+      );
+      assert.ok(shifts < 0.02, `the page jumped: ${shifts}`);
+      await runTo(page, 'Accepted');
+    } finally {
+      await close();
     }
   });
 
@@ -247,6 +528,8 @@ describe('the playground', () => {
     });
     try {
       await page.getByText(detail).waitFor();
+      assert.deepEqual((await audit(page)).bad, []);
+      await picture(page, 'gateway-absent-1440');
       assert.equal(await runButton(page).getAttribute('aria-disabled'), 'true');
       await page.getByRole('button', { name: 'Try again' }).click();
       await ready(page);
@@ -293,7 +576,7 @@ describe('the playground', () => {
         async (page) => {
           await ready(page);
           await runTo(page, 'Accepted');
-          // Stacked, the page scrolls the result up; wait for it to arrive.
+          // On a narrow screen the page turns to the result by itself.
           await page.waitForFunction(() => {
             const output = document.querySelector('.panel-result .output');
             return output && output.getBoundingClientRect().top < innerHeight * 0.75;
@@ -303,8 +586,8 @@ describe('the playground', () => {
             () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
           );
           assert.equal(overflow, 0, 'nothing sticks out to the side');
-          const file = path.join(screenshots, `accepted-${width}-${colorScheme}.png`);
-          await page.screenshot({ path: file, animations: 'disabled' });
+          assert.deepEqual((await audit(page)).bad, []);
+          await picture(page, `accepted-${width}-${colorScheme}`);
         },
       );
     }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
@@ -41,8 +42,11 @@ export async function screenshotFolder() {
  * A page that remembers everything it was told and everything it complained of.
  * `seed` is the work a returning visitor would have in this browser.
  */
-export async function openPage(browser, { seed, prepare, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+export async function openPage(browser, { seed, prepare, path: where = '/', ...options } = {}) {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    ...options,
+  });
   const page = await context.newPage();
   const log = { complaints: [], requests: [], responses: [] };
 
@@ -61,7 +65,7 @@ export async function openPage(browser, { seed, prepare, ...options } = {}) {
     }, seed);
   }
   await prepare?.(page);
-  await page.goto(webUrl);
+  await page.goto(webUrl + where);
   await page.locator('.cm-content').waitFor();
   return { page, log, close: () => context.close() };
 }
@@ -73,6 +77,14 @@ export const workspace = (language, code, stdin = '') => ({
 });
 
 export const block = (page, name) => page.getByRole('group', { name, exact: true });
+export const tab = (page, name) => page.getByRole('tab', { name });
+/** Opens the list of languages, and chooses one by its key. */
+export async function chooseLanguage(page, key) {
+  await page.locator('.picker-button').click();
+  await page.locator(`.option[data-key="${key}"]`).last().click();
+  await page.locator(`.picker-button[data-language="${key}"]`).waitFor();
+}
+
 export const runButton = (page) => page.getByRole('button', { name: /^Run/ });
 
 /** Waits until the languages are there, so that Run does something. */
@@ -102,4 +114,23 @@ export async function runTo(page, description, start = () => runButton(page).cli
     throw new Error(`No "${description}"; the result panel says:\n${result}`, { cause });
   }
   return page.evaluate(() => window.pillTexts);
+}
+
+/** What axe finds serious or critical, in words; and how much it looked at. */
+export async function audit(page) {
+  const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+  if (!(await page.evaluate(() => 'axe' in window))) {
+    await page.evaluate(await readFile(axe, 'utf8'));
+  }
+  const { violations, passes } = await page.evaluate(() =>
+    window.axe.run(document, { resultTypes: ['violations'] }),
+  );
+  const all = violations.map(
+    ({ id, impact, nodes }) => `${impact}: ${id}: ${nodes.map((node) => node.target).join(', ')}`,
+  );
+  return {
+    rules: passes.length,
+    all,
+    bad: all.filter((text) => /^(serious|critical)/.test(text)),
+  };
 }

@@ -1,72 +1,160 @@
-import { Compartment, EditorState } from '@codemirror/state';
+import { Compartment, EditorState, type Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
-import { useEffect, useEffectEvent, useImperativeHandle, useRef, type Ref } from 'react';
-import { loadLanguageMode } from '@/lib/languageModes';
+import {
+  useEffect,
+  useEffectEvent,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  type Ref,
+} from 'react';
+import type { Diagnostic } from '@/lib/api';
 import { editorExtensions } from './editorSetup';
 
 export interface EditorHandle {
   /** Replaces the whole text; the person can undo it. */
   replace: (text: string) => void;
+  goTo: (line: number, column?: number) => void;
+  focus: () => void;
 }
 
 interface Props {
   ref: Ref<EditorHandle>;
-  language: string;
-  /** The text a language starts with; later changes come from the editor itself. */
-  initialCode: string;
+  /** Names the text: another name is another text, with a history of its own. */
+  documentKey: string;
+  /** What the text is when its name is first seen; later changes come from the editor itself. */
+  initialText: string;
+  /** Key of the language that the text is shown as. */
+  mode: string;
   label: string;
   describedBy: string;
   nonce: string;
-  onChange: (code: string) => void;
+  problems: Diagnostic[];
+  onChange: (text: string) => void;
 }
 
-export function Editor({ ref, language, initialCode, label, describedBy, nonce, onChange }: Props) {
+/** How many texts keep their history while another is shown. */
+const KEPT = 40;
+
+export function Editor(props: Props) {
+  const { ref, documentKey, initialText, mode, label, describedBy, nonce, problems } = props;
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
+  const states = useRef(new Map<string, EditorState>());
+  const slots = useRef({ mode: new Compartment(), search: new Compartment() });
+  const searching = useRef<Extension>([]);
+  const marking = useRef(false);
+  const attributes = useRef<Record<string, string>>({});
 
-  const changed = useEffectEvent((code: string) => {
-    onChange(code);
+  const changed = useEffectEvent((text: string) => {
+    props.onChange(text);
   });
 
-  const open = useEffectEvent((parent: HTMLElement) => {
-    const mode = new Compartment();
-    const editor = new EditorView({
-      parent,
-      state: EditorState.create({
-        doc: initialCode,
-        extensions: [
-          mode.of([]), // first: its keys go before the general ones
-          editorExtensions({
-            nonce,
-            language,
-            attributes: { tabindex: '0', 'aria-label': label, 'aria-describedby': describedBy },
-            onChange: (code) => {
-              changed(code);
-            },
-          }),
-        ],
-      }),
-    });
-    view.current = editor;
-    // Without its colours the code is still code: a chunk that fails to load is no error to show.
-    void loadLanguageMode(language).then(
-      (extension) => {
-        if (view.current === editor) editor.dispatch({ effects: mode.reconfigure(extension) });
+  const search = useEffectEvent((command: 'find' | 'line') => {
+    void import('./editorSearch').then(
+      (module) => {
+        const editor = view.current;
+        if (!editor) return;
+        if (searching.current !== module.searching) {
+          searching.current = module.searching;
+          editor.dispatch({
+            effects: slots.current.search.reconfigure(module.searching),
+          });
+        }
+        module.commands[command](editor);
       },
-      () => undefined,
+      () => undefined, // without a connection there is no search, and the text is as it was
     );
-    return editor;
   });
 
-  // Each language has a history of its own, so each gets an editor of its own.
-  useEffect(() => {
+  const newState = useEffectEvent(() =>
+    EditorState.create({
+      doc: initialText,
+      extensions: [
+        slots.current.search.of(searching.current),
+        slots.current.mode.of([]), // its keys go before the general ones
+        editorExtensions({
+          nonce,
+          mode,
+          attributes: () => attributes.current,
+          onChange: (text) => {
+            changed(text);
+          },
+          onSearch: (command) => {
+            search(command);
+          },
+        }),
+      ],
+    }),
+  );
+
+  useLayoutEffect(() => {
+    attributes.current = { tabindex: '0', 'aria-label': label, 'aria-describedby': describedBy };
+  }, [label, describedBy]);
+
+  const shown = useRef('');
+  const loadMode = useEffectEvent((editor: EditorView) => {
+    const wanted = documentKey;
+    // Without its colours the code is still code: a chunk that fails to load is no error to show.
+    if (mode === 'text') return;
+    void import('@/lib/languageModes')
+      .then((module) => module.loadLanguageMode(mode))
+      .then(
+        (extension) => {
+          if (view.current !== editor || shown.current !== wanted) return;
+          editor.dispatch({ effects: slots.current.mode.reconfigure(extension) });
+        },
+        () => undefined,
+      );
+  });
+
+  // Before the next paint and the next key: what is typed belongs to the text that is seen.
+  useLayoutEffect(() => {
     if (!host.current) return;
-    const editor = open(host.current);
+    const kept = states.current;
+    const slot = slots.current;
+    let state = kept.get(documentKey);
+    kept.delete(documentKey);
+    state ??= newState();
+    if (view.current) view.current.setState(state);
+    else view.current = new EditorView({ parent: host.current, state });
+    const editor = view.current;
+    if (searching.current !== slot.search.get(editor.state)) {
+      editor.dispatch({ effects: slot.search.reconfigure(searching.current) });
+    }
+    shown.current = documentKey;
+    const mode = slot.mode.get(editor.state);
+    if (Array.isArray(mode) && mode.length === 0) loadMode(editor);
     return () => {
-      view.current = null;
-      editor.destroy();
+      kept.set(documentKey, editor.state);
+      const oldest = kept.keys().next();
+      if (kept.size > KEPT && !oldest.done) kept.delete(oldest.value);
     };
-  }, [language]);
+  }, [documentKey]);
+
+  useEffect(
+    () => () => {
+      view.current?.destroy();
+      view.current = null;
+    },
+    [],
+  );
+
+  useEffect(() => {
+    // What marks problems is loaded with the first of them.
+    if (problems.length === 0 && !marking.current) return;
+    let gone = false;
+    void import('./problemMarks').then(
+      (module) => {
+        marking.current = true;
+        if (view.current && !gone) module.showProblems(view.current, problems);
+      },
+      () => undefined, // the result lists them, too
+    );
+    return () => {
+      gone = true;
+    };
+  }, [documentKey, problems]);
 
   useImperativeHandle(ref, () => ({
     replace(text) {
@@ -74,6 +162,20 @@ export function Editor({ ref, language, initialCode, label, describedBy, nonce, 
       if (!editor) return;
       editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } });
       editor.focus();
+    },
+    goTo(number, column = 1) {
+      const editor = view.current;
+      if (!editor) return;
+      const line = editor.state.doc.line(Math.min(Math.max(1, number), editor.state.doc.lines));
+      const anchor = line.from + Math.min(line.length, Math.max(0, column - 1));
+      editor.dispatch({
+        selection: { anchor },
+        effects: EditorView.scrollIntoView(anchor, { y: 'center' }),
+      });
+      editor.focus();
+    },
+    focus() {
+      view.current?.focus();
     },
   }));
 

@@ -1,5 +1,7 @@
 import { useId, useState } from 'react';
-import { formatCharacters, preview } from '@/lib/format';
+import { formatCharacters, preview } from '@/lib/outputFormat';
+import { stripAnsi } from '@/lib/ansi';
+import { Ansi } from './Ansi';
 import { CopyButton } from './CopyButton';
 
 interface Props {
@@ -20,11 +22,11 @@ export function OutputBlock({ title, aside, text, tone }: Props) {
       <div className="output-head">
         <h3 id={id}>{title}</h3>
         {aside && <span className="aside">{aside}</span>}
-        <CopyButton text={text} what={title} />
+        <CopyButton text={stripAnsi(text)} what={title} />
       </div>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- the arrow keys scroll it */}
       <pre tabIndex={0} aria-labelledby={id} role="group">
-        {shown}
+        <Ansi text={shown} />
       </pre>
       {shown.length < text.length && (
         <p className="more">

@@ -18,15 +18,16 @@ export function Playground({ nonce }: { nonce: string }) {
   if (inBrowser) return <Workbench nonce={nonce} />;
   return (
     <main className="main" aria-busy="true">
-      <div className="workbench">
-        <div className="panel panel-code">
-          <div className="panel-head code-head" />
-          <div className="code-body">
-            <div className="editor" />
-          </div>
+      <div className="toolbar" />
+      <div className="views" />
+      <div className="workbench" data-view="code">
+        <div className="panel panel-code" />
+        <div className="splitter" />
+        <div className="side">
+          <div className="panel panel-input" />
+          <div className="splitter" />
+          <div className="panel panel-result" />
         </div>
-        <div className="panel panel-input" />
-        <div className="panel panel-result" />
       </div>
       <noscript>
         <p className="no-script">Sandgate needs JavaScript to run your code.</p>

@@ -1,101 +1,106 @@
-import type { Ref } from 'react';
+import { lazy, Suspense } from 'react';
+import type { Diagnostic } from '@/lib/api';
 import { formatKilobytes, formatSeconds } from '@/lib/format';
+import { shownRun, type Run, type Runs } from '@/lib/runs';
 import type { RunState } from '@/lib/runState';
-import { FinishedRun } from './FinishedRun';
+import { toneOf } from '@/lib/status';
 import { StatusPill } from './StatusPill';
+import { Tabs } from './ui/Tabs';
+
+const load = () => import('./RunBody');
+const RunBody = lazy(() => load().then((module) => ({ default: module.RunBody })));
 
 interface Props {
-  ref: Ref<HTMLElement>;
-  state: RunState;
+  runs: Runs;
   onAgain: () => void;
-  onFollow: (jobId: string) => void;
-  onLeave: () => void;
+  onShow: (number: number) => void;
+  onRemove: (number: number) => void;
+  onFollow: (number: number, jobId: string) => void;
+  onLeave: (number: number) => void;
+  onGoTo: (problem: Diagnostic) => void;
 }
 
-export function ResultPanel({ ref, state, ...actions }: Props) {
+export function ResultPanel({ runs, onShow, onRemove, ...actions }: Props) {
+  const run = shownRun(runs);
+  const several = runs.list.length > 1;
   return (
     <section
-      ref={ref}
       className="panel panel-result"
-      data-phase={state.phase}
+      data-part="result"
+      data-phase={run?.state.phase ?? 'idle'}
       aria-labelledby="result-title"
     >
       <div className="panel-head">
         <h2 id="result-title">Result</h2>
-        <StatusPill state={state} />
+        {several && run && (
+          <Tabs
+            prefix="run"
+            label="Runs"
+            controls="result-body"
+            tabs={runs.list.map((each) => ({
+              id: String(each.number),
+              name: `Run ${each.number}, ${each.label}, ${inWord(each.state)}`,
+              title: `${each.label}: ${inWord(each.state)} (Delete removes it)`,
+              label: (
+                <>
+                  <span className="dot" data-tone={toneOfState(each.state)} aria-hidden="true" />
+                  {each.number}
+                </>
+              ),
+            }))}
+            value={String(run.number)}
+            onChange={(number) => {
+              onShow(Number(number));
+            }}
+            onKey={(event, number) => {
+              if (event.key === 'Delete') onRemove(Number(number));
+            }}
+          />
+        )}
+        {run && <StatusPill key={run.number} state={run.state} />}
       </div>
       <p role="status" className="visually-hidden">
-        {announcement(state)}
+        {run ? announcement(run) : ''}
       </p>
-      <div className="result" aria-busy={state.phase === 'running'}>
-        <ResultBody state={state} {...actions} />
+      <div
+        id="result-body"
+        className="result"
+        aria-busy={run?.state.phase === 'running'}
+        {...(several && run && { role: 'tabpanel', 'aria-labelledby': `run-tab-${run.number}` })}
+      >
+        {run ? (
+          <Suspense>
+            <RunBody key={run.number} run={run} {...actions} />
+          </Suspense>
+        ) : (
+          <p className="hush">Run the program and its output appears here.</p>
+        )}
       </div>
     </section>
   );
 }
 
-function ResultBody({ state, onAgain, onFollow, onLeave }: Omit<Props, 'ref'>) {
+function toneOfState(state: RunState): string {
+  if (state.phase === 'finished') return toneOf(state.job.status.id);
+  return state.phase === 'running' ? 'busy' : state.phase === 'left' ? 'warning' : 'bad';
+}
+
+function inWord(state: RunState): string {
   switch (state.phase) {
-    case 'idle':
-      return <p className="hush">Run the program and its output appears here.</p>;
     case 'running':
-      return (
-        <div className="waiting">
-          <p>{state.lost ? 'The connection was lost. Reconnecting…' : waitingFor(state)}</p>
-          <button type="button" className="button quiet" onClick={onLeave}>
-            Stop waiting
-          </button>
-        </div>
-      );
+      return state.status?.description ?? 'Sending';
     case 'finished':
-      return <FinishedRun key={state.job.jobId} job={state.job} />;
-    case 'failed': {
-      const { problem, jobId } = state;
-      return (
-        <div className="failure">
-          <h3>{problem.title}</h3>
-          <p>{problem.detail}</p>
-          {problem.fields.length > 0 && (
-            <ul>
-              {problem.fields.map((field) => (
-                <li key={field}>{field}</li>
-              ))}
-            </ul>
-          )}
-          {jobId === null ? (
-            <button type="button" className="button" onClick={onAgain}>
-              Run again
-            </button>
-          ) : (
-            <button
-              type="button"
-              className="button"
-              onClick={() => {
-                onFollow(jobId);
-              }}
-            >
-              Look for the result
-            </button>
-          )}
-        </div>
-      );
-    }
+      return state.job.status.description;
+    case 'left':
+      return 'not waited for';
+    case 'failed':
+      return state.jobId === null ? 'not run' : 'result unknown';
   }
 }
 
-type Running = Extract<RunState, { phase: 'running' }>;
-
-function waitingFor({ status, jobId }: Running): string {
-  if (status?.id === 2) return 'The program is running…';
-  if (status?.id === 1) return 'Waiting for a free sandbox…';
-  return jobId === null ? 'Sending the program…' : 'Looking for the result…';
-}
-
 /** What a screen reader says: every change once, and never the ticking clock. */
-function announcement(state: RunState): string {
+function announcement({ state }: Run): string {
   switch (state.phase) {
-    case 'idle':
-      return '';
     case 'running':
       if (state.lost) return 'Connection lost, reconnecting';
       return state.status?.description ?? '';
@@ -107,6 +112,8 @@ function announcement(state: RunState): string {
       ].filter((part) => part !== null);
       return ['Finished: ' + status.description, ...cost].join(', ');
     }
+    case 'left':
+      return 'Stopped waiting';
     case 'failed':
       return `${state.problem.title}. ${state.problem.detail}`;
   }

@@ -6,8 +6,6 @@ import { toneOf } from '@/lib/status';
 /** The state of the run, at the head of the result where it is seen without scrolling. */
 export function StatusPill({ state }: { state: RunState }) {
   switch (state.phase) {
-    case 'idle':
-      return null;
     case 'running':
       return (
         <div className="status">
@@ -22,6 +20,12 @@ export function StatusPill({ state }: { state: RunState }) {
       return (
         <span className="pill" data-tone={toneOf(state.job.status.id)}>
           {state.job.status.description}
+        </span>
+      );
+    case 'left':
+      return (
+        <span className="pill" data-tone="warning">
+          Not waiting
         </span>
       );
     case 'failed':

@@ -17,7 +17,7 @@ import {
   lineNumbers,
 } from '@codemirror/view';
 import { tags as t } from '@lezer/highlight';
-import { indentUnitFor } from '@/lib/languageModes';
+import { indentUnitFor } from '@/lib/fileModes';
 
 // Colours come from the page's custom properties, so themes switch without the editor's help.
 const look = EditorView.theme({
@@ -60,16 +60,27 @@ const colours = HighlightStyle.define([
 
 interface EditorOptions {
   nonce: string;
-  language: string;
-  attributes: Record<string, string>;
+  /** Key of the language that the text is shown as. */
+  mode: string;
+  attributes: () => Record<string, string>;
   onChange: (code: string) => void;
+  onSearch: (command: 'find' | 'line') => void;
 }
 
 export function editorExtensions(options: EditorOptions): Extension {
+  const asked = (command: 'find' | 'line') => () => {
+    options.onSearch(command);
+    return true;
+  };
   return [
     EditorView.cspNonce.of(options.nonce),
     // Run belongs to the page, which listens for the same keys everywhere.
     Prec.highest(keymap.of([{ key: 'Mod-Enter', run: () => true }])),
+    keymap.of([
+      { key: 'Mod-f', run: asked('find') },
+      { key: 'Mod-Alt-g', run: asked('line') },
+      { key: 'Ctrl-g', run: asked('line') },
+    ]),
     lineNumbers(),
     highlightActiveLineGutter(),
     highlightActiveLine(),
@@ -77,7 +88,7 @@ export function editorExtensions(options: EditorOptions): Extension {
     history(),
     drawSelection(),
     EditorState.tabSize.of(4),
-    indentUnit.of(indentUnitFor(options.language)),
+    indentUnit.of(indentUnitFor(options.mode)),
     indentOnInput(),
     bracketMatching(),
     keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),

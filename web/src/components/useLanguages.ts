@@ -8,7 +8,15 @@ export type LanguagesState =
   | { phase: 'ready'; languages: Language[] }
   | { phase: 'failed'; problem: Problem };
 
-export function useLanguages(): { state: LanguagesState; retry: () => void } {
+const RETRY_EVERY_MS = 10_000;
+
+const none: Language[] = [];
+
+export function useLanguages(): {
+  state: LanguagesState;
+  languages: Language[];
+  retry: () => void;
+} {
   const [state, setState] = useState<LanguagesState>({ phase: 'loading' });
 
   const load = useCallback(async () => {
@@ -25,10 +33,25 @@ export function useLanguages(): { state: LanguagesState; retry: () => void } {
     void load();
   }, [load]);
 
+  // A gateway that starts, or a connection that comes back, needs nobody to press a button.
+  const failed = state.phase === 'failed';
+  useEffect(() => {
+    if (!failed) return;
+    const again = () => {
+      void load();
+    };
+    const timer = setInterval(again, RETRY_EVERY_MS);
+    window.addEventListener('online', again);
+    return () => {
+      clearInterval(timer);
+      window.removeEventListener('online', again);
+    };
+  }, [failed, load]);
+
   const retry = useCallback(() => {
     setState({ phase: 'loading' });
     void load();
   }, [load]);
 
-  return { state, retry };
+  return { state, languages: state.phase === 'ready' ? state.languages : none, retry };
 }

@@ -5,7 +5,12 @@ const store = () => localStorage;
 const SAVE_AFTER_MS = 400;
 
 /** The workspace of this browser, saved shortly after each change and when the page goes. */
-export function useWorkspace(): [Workspace, Dispatch<SetStateAction<Workspace>>] {
+export function useWorkspace(): [
+  Workspace,
+  Dispatch<SetStateAction<Workspace>>,
+  /** Keeps it now, and says whether that worked. */
+  () => boolean,
+] {
   const [workspace, setWorkspace] = useState(() => loadWorkspace(store));
 
   useEffect(() => {
@@ -33,5 +38,5 @@ export function useWorkspace(): [Workspace, Dispatch<SetStateAction<Workspace>>]
     };
   }, []);
 
-  return [workspace, setWorkspace];
+  return [workspace, setWorkspace, () => saveWorkspace(store, workspace)];
 }

@@ -4,6 +4,8 @@ export interface Language {
   id: number;
   key: string;
   name: string;
+  /** All that the key stands for; a run takes one of them by its id. */
+  versions?: { id: number; name: string }[];
 }
 
 export interface Status {
@@ -24,10 +26,42 @@ export interface Job {
   time: number | null;
   wallTime: number | null;
   memory: number | null;
+  language?: { id: number; name: string };
+  diagnostics?: Diagnostic[];
+}
+
+/** A place in the source that the compiler or the failed program named. */
+export interface Diagnostic {
+  file?: string;
+  line: number;
+  column?: number;
+  severity: 'error' | 'warning' | 'note';
+  message: string;
 }
 
 export interface RunRequest {
-  code: string;
+  code?: string;
+  /** A key or an id in digits. */
   language: string;
   stdin: string;
+  arguments?: string;
+  compilerOptions?: string;
+  expectedOutput?: string;
+  /** Base64 of a zip. */
+  additionalFiles?: string;
+  /** Seconds, and kilobytes. */
+  limits?: { cpuTime?: number; wallTime?: number; memory?: number };
+}
+
+/** A run with the program that it ran, as the history and shared links have it. */
+export interface WholeJob extends Job {
+  program: {
+    code: string | null;
+    stdin: string | null;
+    expectedOutput: string | null;
+    arguments: string | null;
+    compilerOptions: string | null;
+    additionalFiles: string | null;
+    limits: { cpuTime: number; wallTime: number; memory: number };
+  };
 }

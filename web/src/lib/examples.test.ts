@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { exampleFor } from './examples';
-
-const keys = 'c cpp java python go rust javascript typescript bash text'.split(' ');
+import { firstExample } from './firstExample';
+import { knownLanguages } from './languages';
 
 describe('examples', () => {
-  it.each(keys)('has one for %s that ends in a line break', (key) => {
+  it.each(knownLanguages)('has one for %s that ends in a line break', (key) => {
     expect(exampleFor(key)).toMatch(/\S\n$/);
   });
 
   it('has none for a language it does not know', () => {
-    expect(exampleFor('cobol')).toBe('');
+    expect(exampleFor('whitespace')).toBe('');
+  });
+
+  it('begins with what newcomers find', () => {
+    expect(exampleFor('python')).toBe(firstExample);
   });
 });

@@ -30,6 +30,8 @@ class FakeEventSource extends EventTarget {
 
 const job = (statusId: number) => ({ jobId: 'x', status: { id: statusId } }) as Job;
 
+let comeOnline: () => void;
+
 function follow(fetchJob: (id: string) => Promise<Job> = () => Promise.resolve(job(3))) {
   const handlers = {
     onStatus: vi.fn(),
@@ -40,6 +42,10 @@ function follow(fetchJob: (id: string) => Promise<Job> = () => Promise.resolve(j
   const stop = followRun('x', handlers, {
     EventSource: FakeEventSource as unknown as typeof EventSource,
     fetchJob,
+    whenOnline: (listener) => {
+      comeOnline = listener;
+      return () => undefined;
+    },
   });
   return { handlers, stop };
 }
@@ -102,14 +108,40 @@ describe('followRun', () => {
     expect(handlers.onResult).toHaveBeenCalledWith(job(5));
   });
 
-  it('gives up when the job is still running then, or cannot be had', async () => {
+  async function failForAMinute() {
+    await failUntilAsked();
+    for (let i = 0; i < 12; i++) {
+      latest().fail(2);
+      await vi.runAllTimersAsync();
+    }
+  }
+
+  it('keeps trying while the job is still running or cannot be had, then gives up', async () => {
     const running = follow(() => Promise.resolve(job(2)));
     await failUntilAsked();
+    expect(running.handlers.onGivenUp).not.toHaveBeenCalled();
+    await failForAMinute();
     expect(running.handlers.onGivenUp).toHaveBeenCalledOnce();
 
     const down = follow(() => Promise.reject(new ProblemError(noConnection)));
-    await failUntilAsked();
+    await failForAMinute();
     expect(down.handlers.onGivenUp).toHaveBeenCalledWith(noConnection);
+  });
+
+  it('gives up at once when there is no such job', async () => {
+    const gone = { status: 404, title: 'Not Found', detail: 'gone', fields: [] };
+    const { handlers } = follow(() => Promise.reject(new ProblemError(gone)));
+    await failUntilAsked();
+    expect(handlers.onGivenUp).toHaveBeenCalledWith(gone);
+  });
+
+  it('tries at once when the browser is online again', () => {
+    const { handlers } = follow();
+    latest().fail(2);
+    comeOnline();
+    expect(FakeEventSource.opened).toHaveLength(2);
+    latest().say('result', job(3));
+    expect(handlers.onResult).toHaveBeenCalledOnce();
   });
 
   it('forgets earlier failures once it hears something', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatKilobytes, formatSeconds, formatSignal, preview } from './format';
+import { formatKilobytes, formatSeconds } from './format';
+import { formatSignal, preview } from './outputFormat';
 
 describe('figures', () => {
   it('formats times', () => {

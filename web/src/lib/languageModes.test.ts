@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { indentUnitFor, loadLanguageMode } from './languageModes';
+import { indentUnitFor, modeForFile } from './fileModes';
+import { loadLanguageMode } from './languageModes';
+import { knownLanguages } from './languages';
 
-const keys = 'c cpp java python go rust javascript typescript bash'.split(' ');
+const keys = knownLanguages.filter((key) => key !== 'text');
 
 describe('loadLanguageMode', () => {
   it.each(keys)('loads a mode for %s', async (key) => {
@@ -10,17 +12,27 @@ describe('loadLanguageMode', () => {
 
   it('falls back to plain text', async () => {
     expect(await loadLanguageMode('text')).toEqual([]);
-    expect(await loadLanguageMode('cobol')).toEqual([]);
+    expect(await loadLanguageMode('whitespace')).toEqual([]);
   });
 });
 
 describe('indentUnitFor', () => {
   it('follows the habits of the language', () => {
-    expect(['go', 'javascript', 'python', 'cobol'].map(indentUnitFor)).toEqual([
+    expect(['go', 'javascript', 'python', 'whitespace'].map(indentUnitFor)).toEqual([
       '\t',
       '  ',
       '    ',
       '    ',
     ]);
   });
+});
+
+it('goes by the name of a file', () => {
+  expect(modeForFile('python', 'script.py', 'script.py')).toBe('python');
+  expect(modeForFile('python', 'lib/data.json', 'script.py')).toBe('javascript');
+  expect(modeForFile('python-for-ml', 'util.py', 'script.py')).toBe('python-for-ml');
+  expect(modeForFile('cpp', 'a.h', 'main.cpp')).toBe('cpp');
+  expect(modeForFile('multi-file', 'compile', 'run')).toBe('multi-file');
+  expect(modeForFile('multi-file', 'main.c', 'run')).toBe('c');
+  expect(modeForFile('c', 'notes.txt', 'main.c')).toBe('text');
 });

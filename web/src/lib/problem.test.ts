@@ -27,10 +27,12 @@ describe('toProblem', () => {
   });
 
   it('says when to try again', () => {
-    expect(toProblem(503, { detail: 'Full.' }, '5').detail).toBe('Full. Try again in 5 seconds.');
+    const full = toProblem(503, { detail: 'Full.' }, '5');
+    expect(full.detail).toBe('Full. Try again in 5 seconds.');
+    expect(full.retry).toEqual({ after: 5, reason: 'Full.' });
     expect(toProblem(429, { detail: 'Slow.' }, '1').detail).toBe('Slow. Try again in 1 second.');
     const date = 'Wed, 21 Oct 2026 07:28:00 GMT';
-    expect(toProblem(503, { detail: 'Full.' }, date).detail).toBe('Full.');
+    expect(toProblem(503, { detail: 'Full.' }, date)).toMatchObject({ detail: 'Full.' });
   });
 
   it.each([null, 'oops', [], {}, { detail: ' ' }, { detail: 7 }])(

@@ -6,6 +6,8 @@ export interface Problem {
   detail: string;
   /** One sentence each, for request fields the gateway refused. */
   fields: string[];
+  /** Where the server told when to try again: in how many seconds, and its words without that. */
+  retry?: { after: number; reason: string };
 }
 
 export class ProblemError extends Error {
@@ -24,7 +26,8 @@ export const noConnection: Problem = {
 export const lostTrack: Problem = {
   status: 0,
   title: 'Connection lost',
-  detail: 'The connection was lost while the program was running. It may still be running.',
+  detail:
+    'The connection was lost while the program was running and did not come back. The result is kept: look for it again once you are online.',
   fields: [],
 };
 
@@ -37,18 +40,17 @@ export function toProblem(
   const said = isRecord(body) ? body : {};
   const title = text(said.title) ?? 'Something went wrong';
   const detail = text(said.detail) ?? `The server answered with an error (HTTP ${status}).`;
+  const seconds = retryAfter === null ? NaN : Number(retryAfter);
+  const told = Number.isInteger(seconds) && seconds > 0;
   return {
     status,
     title,
-    detail: withRetryAfter(detail, retryAfter),
+    detail: told
+      ? `${detail} Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`
+      : detail,
     fields: fieldErrors(said.errors),
+    ...(told && { retry: { after: seconds, reason: detail } }),
   };
-}
-
-function withRetryAfter(detail: string, retryAfter: string | null): string {
-  const seconds = retryAfter === null ? NaN : Number(retryAfter);
-  if (!Number.isInteger(seconds) || seconds <= 0) return detail;
-  return `${detail} Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`;
 }
 
 function fieldErrors(errors: unknown): string[] {

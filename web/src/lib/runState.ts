@@ -2,14 +2,15 @@ import type { Job, Status } from './api';
 import type { Problem } from './problem';
 import { IN_QUEUE } from './status';
 
+/** How one run stands. */
 export type RunState =
-  | { phase: 'idle' }
+  /** Nobody waits for it any more; it goes on. */
+  | { phase: 'left'; jobId: string }
   | { phase: 'running'; jobId: string | null; status: Status | null; since: number; lost: boolean }
   | { phase: 'finished'; job: Job }
   | { phase: 'failed'; problem: Problem; jobId: string | null };
 
 export type RunAction =
-  | { type: 'sent'; at: number }
   | { type: 'accepted'; jobId: string }
   | { type: 'followed again'; jobId: string; at: number }
   | { type: 'status'; status: Status }
@@ -20,14 +21,20 @@ export type RunAction =
 
 const queued: Status = { id: IN_QUEUE, description: 'In Queue' };
 
+/** How a run begins: it is sent, and nothing was heard of it yet. */
+export function sent(at: number): RunState {
+  return { phase: 'running', jobId: null, status: null, since: at, lost: false };
+}
+
 export function reduceRun(state: RunState, action: RunAction): RunState {
   switch (action.type) {
-    case 'sent':
-      return { phase: 'running', jobId: null, status: null, since: action.at, lost: false };
     case 'followed again':
       return { phase: 'running', jobId: action.jobId, status: null, since: action.at, lost: false };
     case 'left':
-      return { phase: 'idle' };
+      if (state.phase === 'running' && state.jobId !== null) {
+        return { phase: 'left', jobId: state.jobId };
+      }
+      return state;
     case 'accepted':
       // The gateway has put the job in its queue by the time it answers.
       return whileRunning(state, { jobId: action.jobId, status: queued });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { didRun, explain, isFinished, toneOf } from './status';
+import { didRun, explain } from './explain';
+import { isFinished, toneOf } from './status';
 
 const finished = (id: number, exitCode: number | null = null) => ({
   status: { id, description: `Status ${id}` },

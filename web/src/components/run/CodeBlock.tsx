@@ -1,5 +1,5 @@
 import { useId, useState } from 'react';
-import { formatCharacters, preview } from '@/lib/format';
+import { formatCharacters, preview } from '@/lib/outputFormat';
 import { CopyButton } from '../CopyButton';
 
 interface Props {

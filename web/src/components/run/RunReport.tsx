@@ -34,7 +34,7 @@ export function RunReport({ run }: { run: WholeRun }) {
           </span>
         </div>
         {isFinished(run.status.id) ? (
-          <FinishedRun job={run} />
+          <FinishedRun job={run} expected={program.expectedOutput} />
         ) : (
           <p className="hush" role="status">
             It has not ended yet. This page follows it.

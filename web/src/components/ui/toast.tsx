@@ -4,9 +4,15 @@ import { useEffect, useSyncExternalStore } from 'react';
 
 const SHOWN_MS = 5000;
 
+interface Action {
+  label: string;
+  run: () => void;
+}
+
 interface Toast {
   id: number;
   text: string;
+  action?: Action | undefined;
 }
 
 let current: Toast | null = null;
@@ -20,9 +26,9 @@ function show(next: Toast | null) {
   });
 }
 
-/** Says in passing that something was done. What needs an answer is no toast. */
-export function toast(text: string) {
-  show({ id: ++count, text });
+/** Says in passing that something was done, and may offer to take it back. What needs an answer is no toast. */
+export function toast(text: string, action?: Action) {
+  show({ id: ++count, text, action });
 }
 
 /** Where toasts appear; one on each page. */
@@ -49,6 +55,18 @@ export function Toasts() {
       {shown && (
         <p key={shown.id} className="toast">
           {shown.text}
+          {shown.action && (
+            <button
+              type="button"
+              className="button quiet"
+              onClick={() => {
+                shown.action?.run();
+                show(null);
+              }}
+            >
+              {shown.action.label}
+            </button>
+          )}
         </p>
       )}
     </div>
