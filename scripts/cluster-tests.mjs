@@ -708,7 +708,7 @@ async function monitoring(cluster, test) {
     writeFileSync(cluster.envFile, `PROMETHEUS_PORT=${port}\n`, { flag: 'a' });
     for (const [script, ...args] of [
       ['setup', '--ops'],
-      ['build:all'],
+      ['build:all', 'prometheus'],
       ['start:all', '--no-build'],
     ]) {
       const { code, output } = await cluster.npm(script, ...args);
@@ -771,7 +771,8 @@ async function ending(cluster, test) {
     const left = await leftovers(cluster.project);
     assert(left.containers.length === 0, `containers: ${left.containers}`);
     assert(left.networks.length === 0, `networks: ${left.networks}`);
-    const named = ['mongodb', 'mongodb-config', 'postgres', 'redis'].map(
+    const watched = cluster.settings().COMPOSE_PROFILES === 'ops' ? ['prometheus'] : [];
+    const named = ['mongodb', 'mongodb-config', 'postgres', ...watched, 'redis'].map(
       (name) => `${cluster.project}_${name}`,
     );
     assert(left.volumes.sort().join() === named.join(), `volumes: ${left.volumes}`);

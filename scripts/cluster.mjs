@@ -5,7 +5,7 @@
 //   stop [--volumes]
 //   status
 //   logs [service…]
-//   build
+//   build [service…]
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -144,9 +144,11 @@ const ops = () => /\bops\b/.test(settings().COMPOSE_PROFILES ?? '');
 const has = (overlay) => (settings().COMPOSE_FILE ?? '').includes(overlay);
 
 async function build() {
+  const only = command === 'build' ? args : [];
+  const wanted = (service) => only.length === 0 || only.includes(service);
   if (has('offline')) {
     await makeBases();
-    await buildPrograms();
+    if (only.length === 0) await buildPrograms();
   } else
     await step('Fetching the official images', () =>
       compose(['pull', '--policy', 'missing', '--ignore-buildable', '--quiet']),
@@ -164,7 +166,8 @@ async function build() {
     }),
   };
   for (const [service, what] of Object.entries(images))
-    await step(`Building ${what}`, () => compose(['--progress', 'plain', 'build', service]));
+    if (wanted(service))
+      await step(`Building ${what}`, () => compose(['--progress', 'plain', 'build', service]));
 }
 
 /** A container's name for people: its service, with a number where there may be several. */

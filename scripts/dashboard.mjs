@@ -224,9 +224,16 @@ const rows = () => [
         [rate(gateway('limited_total'), 'kind'), 'rate of {{kind}}'],
         [rate(gateway('quota_refusals_total'), 'quota'), 'quota of {{quota}}'],
       ]),
-      graph('Live connections', 'Event streams and sockets that are open.', 'short', [
-        [LIVE, 'open'],
-      ]),
+      graph(
+        'Live connections',
+        'Event streams and sockets; those that were refused, a second.',
+        'short',
+        [
+          [`sum by (kind) (${gateway('live_connections')})`, 'open: {{kind}}'],
+          [rate(gateway('live_refused_total'), 'reason'), 'refused: {{reason}}'],
+          [rate(gateway('live_dropped_total'), 'reason'), 'dropped: {{reason}}'],
+        ],
+      ),
       graph('Callbacks to clients', 'Attempts a second, and what waits.', 'short', [
         [rate(gateway('webhooks_total'), 'outcome'), '{{outcome}}'],
         [`max(${gateway('webhooks_pending')})`, 'pending'],
@@ -315,8 +322,6 @@ const rows = () => [
     ],
   },
 ];
-
-const LIVE = `sum(${gateway('live_streams')})`;
 
 /** The dashboard as Grafana reads it. */
 export function dashboard() {
