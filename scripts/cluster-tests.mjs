@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { testsOf } from './count.mjs';
 import { prepareDocker } from './docker-install.mjs';
 import { table } from './docker.mjs';
 import { Load } from './load.mjs';
@@ -657,14 +658,7 @@ async function browser(cluster, count) {
       SCREENSHOT_DIR: join(root, 'test-results', 'screenshots-cluster'),
     },
   });
-  const number = (name) =>
-    Number(output.match(new RegExp(`^(?:#|ℹ) ${name} (\\d+)`, 'm'))?.[1] ?? 0);
-  const sum = {
-    passed: number('pass'),
-    failed: number('fail') + number('cancelled'),
-    skipped: number('skipped'),
-  };
-  if (sum.passed + sum.failed + sum.skipped === 0) sum.failed = 1;
+  const sum = testsOf(output);
   if (sum.failed) console.log(output);
   count('Cluster, the web page in Chromium', sum);
 }

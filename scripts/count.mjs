@@ -21,3 +21,16 @@ export function counter() {
   }
   return { count, total, report };
 }
+
+/** What a run of `node --test` told, as count() takes it. A run that tells of no test has failed. */
+export function testsOf(output) {
+  const number = (name) =>
+    Number(output.match(new RegExp(`^(?:#|ℹ) ${name} (\\d+)`, 'm'))?.[1] ?? 0);
+  const sum = {
+    passed: number('pass'),
+    failed: number('fail') + number('cancelled'),
+    skipped: number('skipped'),
+  };
+  if (sum.passed + sum.failed + sum.skipped === 0) sum.failed = 1;
+  return sum;
+}

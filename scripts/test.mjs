@@ -8,8 +8,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
-import { counter } from './count.mjs';
+import { counter, testsOf } from './count.mjs';
+import { deployTests } from './deploy-tests.mjs';
 import { fuzz } from './fuzz.mjs';
+import { monitoringTests } from './monitoring-tests.mjs';
 import {
   bin,
   buildGo,
@@ -230,14 +232,7 @@ async function browser() {
       SCREENSHOT_DIR: join(root, 'test-results', 'screenshots'),
     },
   });
-  const number = (name) =>
-    Number(output.match(new RegExp(`^(?:#|ℹ) ${name} (\\d+)`, 'm'))?.[1] ?? 0);
-  const sum = {
-    passed: number('pass'),
-    failed: number('fail') + number('cancelled'),
-    skipped: number('skipped'),
-  };
-  if (sum.passed + sum.failed + sum.skipped === 0) sum.failed = 1;
+  const sum = testsOf(output);
   if (sum.failed) console.log(output);
   count('Browser, Chromium', sum);
   whole.kill('SIGTERM');
@@ -263,6 +258,8 @@ if (process.argv[2] !== 'lint') {
   await goTests();
   await versions(count);
   await fuzzing();
+  await monitoringTests(count);
+  await deployTests(count);
   await buildGo();
   await buildWeb();
   await browser();

@@ -3,7 +3,6 @@ package limit
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -11,7 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/sandgate/sandgate/internal/redisclient"
 )
 
 // The clock is the server's, so that gateways agree; each script runs alone, so that none of them
@@ -19,13 +19,6 @@ import (
 //
 //go:embed bucket.lua
 var script string
-
-// silence keeps the client from writing to the terminal what it also returns.
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
-
-func init() { redis.SetLogger(silence{}) }
 
 // RedisOptions are the parts and bounds of a Redis. Zero values get defaults.
 type RedisOptions struct {
@@ -65,16 +58,13 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if o.FellBack == nil {
 		o.FellBack = func() {}
 	}
-	options, err := redis.ParseURL(o.URL)
+	options, err := redisclient.Options(o.URL)
 	if err != nil {
-		return nil, errors.New("the address of Redis is not one") // the cause may show the password
+		return nil, err
 	}
 	// Every request waits for this: one try, and then without.
-	options.ContextTimeoutEnabled = true
-	options.MaxRetries, options.DialerRetries = -1, 1
+	options.DialerRetries = 1
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
-	options.DisableIdentity = true
-	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	r := &Redis{RedisOptions: o, client: redis.NewClient(options), script: redis.NewScript(script)}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r, nil

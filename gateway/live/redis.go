@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sandgate/sandgate/gateway/submission"
+	"github.com/sandgate/sandgate/internal/redisclient"
 )
 
 // The bounds of what goes between gateways.
@@ -55,13 +56,11 @@ type message struct {
 // NewRelay connects a bus to the Redis at address, such as redis://host:6379/0; gateways that use the
 // same database hear each other. It does not wait for Redis.
 func NewRelay(bus *Bus, address string, log *slog.Logger) (*Relay, error) {
-	options, err := redis.ParseURL(address)
+	options, err := redisclient.Options(address) // a message that was lost is told by the next
 	if err != nil {
 		return nil, fmt.Errorf("redis_url: %w", err)
 	}
-	options.MaxRetries = -1 // a message that was lost is told by the next
 	options.PoolSize = 2
-	options.ContextTimeoutEnabled = true
 	r := &Relay{
 		Bus: bus, client: redis.NewClient(options), channel: "sandgate:" + strconv.Itoa(options.DB) + ":events",
 		self: rand.Text(), log: log, out: make(chan message, outgoing),

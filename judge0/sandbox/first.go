@@ -158,10 +158,6 @@ func (f *first) ask(expected byte, message []byte, files ...int) (*wire.Reader, 
 	if err := f.send(message, files...); err != nil {
 		return nil, err
 	}
-	return f.answer(expected)
-}
-
-func (f *first) answer(expected byte) (*wire.Reader, error) {
 	answer, err := f.receive()
 	if err != nil {
 		return nil, err

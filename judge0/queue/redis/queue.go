@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"github.com/sandgate/sandgate/internal/redisclient"
 	"github.com/sandgate/sandgate/judge0/queue"
 )
 
@@ -53,27 +53,16 @@ type Options struct {
 	Logger   *slog.Logger
 }
 
-// Connect makes a client; it connects when it is first used. Calls are not repeated by themselves:
-// one that seems to have failed may have been carried out.
+// Connect makes a client; it connects when it is first used.
 func Connect(url string, connections int) (*redis.Client, error) {
-	o, err := redis.ParseURL(url)
+	o, err := redisclient.Options(url)
 	if err != nil {
-		return nil, errors.New("the address of Redis is not one") // the cause may show the password
+		return nil, err
 	}
-	o.MaxRetries = -1
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, callTimeout, callTimeout
-	o.PoolSize, o.ContextTimeoutEnabled = connections, true
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.PoolSize = connections
 	return redis.NewClient(o), nil
 }
-
-// silence keeps the client from writing to the terminal what it also returns.
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
-
-func init() { redis.SetLogger(silence{}) }
 
 // Queue is both ends of the queue. The goroutines of the workers' end start with the first Pop.
 type Queue struct {

@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'react';
 import { diffLines, type DiffLine } from '@/lib/diff';
+import { ShowEverything } from './ShowEverything';
 
 const SHOWN_LINES = 1500;
 const words = { same: '', missing: 'missing', extra: 'unexpected' } as const;
@@ -27,18 +28,13 @@ export function Comparison({ expected, actual }: { expected: string; actual: str
         ))}
       </div>
       {shown.length < lines.length && (
-        <p className="more">
+        <ShowEverything
+          onClick={() => {
+            setWhole(true);
+          }}
+        >
           The first {SHOWN_LINES} lines of {lines.length}.
-          <button
-            type="button"
-            className="button quiet"
-            onClick={() => {
-              setWhole(true);
-            }}
-          >
-            Show everything
-          </button>
-        </p>
+        </ShowEverything>
       )}
     </section>
   );

@@ -3,6 +3,7 @@ import { formatCharacters, preview } from '@/lib/outputFormat';
 import { stripAnsi } from '@/lib/ansi';
 import { Ansi } from './Ansi';
 import { CopyButton } from './CopyButton';
+import { ShowEverything } from './ShowEverything';
 
 interface Props {
   title: string;
@@ -29,18 +30,13 @@ export function OutputBlock({ title, aside, text, tone }: Props) {
         <Ansi text={shown} />
       </pre>
       {shown.length < text.length && (
-        <p className="more">
+        <ShowEverything
+          onClick={() => {
+            setWhole(true);
+          }}
+        >
           The first {formatCharacters(shown.length)} of {text.length.toLocaleString('en')}.
-          <button
-            type="button"
-            className="button quiet"
-            onClick={() => {
-              setWhole(true);
-            }}
-          >
-            Show everything
-          </button>
-        </p>
+        </ShowEverything>
       )}
     </section>
   );

@@ -1,6 +1,7 @@
 import { useId, useState } from 'react';
 import { formatCharacters, preview } from '@/lib/outputFormat';
 import { CopyButton } from '../CopyButton';
+import { ShowEverything } from '../ShowEverything';
 
 interface Props {
   title: string;
@@ -32,18 +33,13 @@ export function CodeBlock({ title, text, numbered = false }: Props) {
           : shown}
       </pre>
       {shown.length < text.length && (
-        <p className="more">
+        <ShowEverything
+          onClick={() => {
+            setWhole(true);
+          }}
+        >
           The first {formatCharacters(shown.length)} of {text.length.toLocaleString('en')}.
-          <button
-            type="button"
-            className="button quiet"
-            onClick={() => {
-              setWhole(true);
-            }}
-          >
-            Show everything
-          </button>
-        </p>
+        </ShowEverything>
       )}
     </section>
   );
