@@ -34,9 +34,7 @@ const child = spawn(join(bin, 'sandgate'), process.argv.slice(2), {
   stdio: 'inherit',
   env: { SANDGATE_WEB_SERVER: webServer, ...process.env },
 });
-// A terminal sends Ctrl-C to the program as well; it alone decides when it has ended.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
-}
+// The program alone decides when it has ended. A terminal's Ctrl-C reaches it twice: it takes that for one.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => fail(`bin/sandgate can't be started: ${error.message}`));
 child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));

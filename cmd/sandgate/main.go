@@ -56,8 +56,9 @@ func run(args []string, lookup func(string) (string, bool), out, errs *os.File) 
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	// A second signal ends the program at once.
-	context.AfterFunc(ctx, stop)
+	// A second signal ends the program at once; one and the same may come both from the terminal and
+	// from the script that started it.
+	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 	if err := s.serve(ctx, out, errs); err != nil {
 		_, _ = fmt.Fprintf(errs, "sandgate: %v\n", err)
 		return 1
