@@ -35,6 +35,7 @@ type bundle struct {
 	config config.Config
 	bounds func(*dispatch.Options)
 	hooks  func(*webhook.Options)
+	waits  func(*submission.Options)
 	before func(gateway.Store) gateway.Store
 	*gateway.Gateway
 }
@@ -61,7 +62,7 @@ func (b *bundle) start() *bundle {
 
 func (b *bundle) boot() {
 	b.t.Helper()
-	b.Gateway = gateway.New(gateway.Options{Config: b.config, Log: slog.New(slog.DiscardHandler), Dispatch: b.bounds, Webhooks: b.hooks, Store: b.before})
+	b.Gateway = gateway.New(gateway.Options{Config: b.config, Log: slog.New(slog.DiscardHandler), Dispatch: b.bounds, Webhooks: b.hooks, Waits: b.waits, Store: b.before})
 	if err := b.Start(context.Background()); err != nil {
 		b.t.Fatal(err)
 	}
