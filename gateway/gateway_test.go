@@ -476,6 +476,27 @@ func TestReadiness(t *testing.T) {
 	b.await("readiness", func() bool { return b.call("GET", "/readyz", "", "").status == 200 })
 }
 
+// Readiness says no while the engine answers but can't run anything, and what comes in meanwhile is kept.
+func TestReadinessSeesASandboxThatDoesNotWork(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	b.engine.script(func(e *scriptedEngine) { e.modern, e.broken = true, true })
+	b.boot()
+	probe := func(status int) reply {
+		var r reply
+		b.await(fmt.Sprint("readiness ", status), func() bool { r = b.call("GET", "/readyz", "", ""); return r.status == status })
+		return r
+	}
+	b.await("the pool's own words", func() bool { return strings.Contains(probe(503).body, "no cgroup") })
+	token := b.submit("x")
+	b.engine.script(func(e *scriptedEngine) { e.broken = false })
+	probe(200)
+	b.engine.end(<-b.engine.took)
+	b.awaitStatus(token, api.Accepted)
+	b.engine.script(func(e *scriptedEngine) { e.broken = true })
+	probe(503)
+}
+
 func TestWithoutAnEngineNothingIsTakenIn(t *testing.T) {
 	t.Parallel()
 	b := prepare(t)
