@@ -27,6 +27,7 @@ func TestRelay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.Start(nil)
 		t.Cleanup(r.Stop)
 		return r
 	}
@@ -102,6 +103,7 @@ func TestRelayWithoutRedis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Start(nil)
 	defer r.Stop()
 	s := r.Subscribe("j")
 	defer s.Close()
