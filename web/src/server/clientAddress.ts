@@ -62,8 +62,7 @@ function family(address: string): 'ipv4' | 'ipv6' {
 
 /** An address without port, brackets, zone and the prefix that IPv6 sockets give IPv4 peers. */
 function plain(text: string): string | null {
-  const inner =
-    /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+  const inner = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   const address = inner.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
   return isIP(address) === 0 ? null : address;
 }

@@ -103,7 +103,11 @@ describe('relayEvents', () => {
       response.write(`id: ${String(request.headers['last-event-id'])}\n\n`);
       more = () => response.end('event: result\n\n');
     };
-    const relayed = await relayEvents('/events', 'guest:a', events(undefined, { 'Last-Event-ID': '4' }));
+    const relayed = await relayEvents(
+      '/events',
+      'guest:a',
+      events(undefined, { 'Last-Event-ID': '4' }),
+    );
     expect(relayed.headers.get('cache-control')).toBe('no-cache, no-transform');
     const reader = (relayed.body as ReadableStream<Uint8Array>).getReader();
     const next = async () => new TextDecoder().decode((await reader.read()).value);

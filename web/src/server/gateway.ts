@@ -20,7 +20,10 @@ function settings() {
   return { base: base.replace(/\/+$/, ''), key: process.env.SANDGATE_API_KEY ?? '' };
 }
 
-async function callGateway(path: string, { user, from, ...request }: GatewayRequest): Promise<Response> {
+async function callGateway(
+  path: string,
+  { user, from, ...request }: GatewayRequest,
+): Promise<Response> {
   const { base, key } = settings();
   const client = clientAddress(from);
   return fetch(base + path, {
