@@ -1,0 +1,3 @@
+package main
+
+func soakMain([]string) int { return 0 }
