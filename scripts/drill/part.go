@@ -133,7 +133,9 @@ func (p *process) Stop() error {
 		}
 		return nil
 	case <-time.After(stopTime):
-		p.Kill()
+		p.signal(syscall.SIGQUIT) // it writes to its log where it hangs
+		err := <-p.ended
+		p.ended <- err
 		return fmt.Errorf("%s did not end within %v of SIGTERM", p.name, stopTime)
 	}
 }

@@ -226,7 +226,7 @@ func newCluster(bin programs, dir string) (s *site, err error) {
 		p.env = []string{
 			"SANDGATE_PORT=" + port, "SANDGATE_DATA_DIR=" + data, "SANDGATE_BOOTSTRAP_KEY=" + adminKey, "SANDGATE_ALLOW_PRIVATE_CALLBACKS=true",
 			"SANDGATE_ENGINE_URL=" + toEngine.url(), "SANDGATE_ENGINE_TOKEN=" + token, "SANDGATE_ENGINE_TIMEOUT=5s", "SANDGATE_CALLBACK_URL=" + calls.url(),
-			"SANDGATE_REDIS_URL=" + strings.Replace(limits, addressOf(limits), gatewayToRedis.address(), 1), "SANDGATE_LOG_LEVEL=warn",
+			"SANDGATE_REDIS_URL=" + strings.Replace(limits, addressOf(limits), gatewayToRedis.address(), 1), "SANDGATE_LOG_LEVEL=warn", "SANDGATE_SHUTDOWN_TIMEOUT=5s",
 		}
 		s.parts = append(s.parts, p)
 		if err := p.Start(); err != nil {
