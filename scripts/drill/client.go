@@ -43,7 +43,11 @@ func newHTTP() *http.Client {
 // call makes a request and reads the answer. A status of 0 stands for no answer.
 func (c *client) call(ctx context.Context, method, path, once string, body any) (status int, text []byte, err error) {
 	var in io.Reader
-	if body != nil {
+	switch body := body.(type) {
+	case nil:
+	case raw:
+		in = strings.NewReader(string(body))
+	default:
 		b, err := json.Marshal(body)
 		if err != nil {
 			return 0, nil, err
