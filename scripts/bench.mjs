@@ -6,7 +6,13 @@ await checkMachine();
 await install();
 await buildGo();
 const bench = join(bin, 'bench');
-const report = process.argv.some((a) => /^--?languages$/.test(a)) ? 'bench-languages' : 'bench';
+// What is measured by itself does not replace the figures of the whole.
+const only = process.argv.findIndex((a) => /^--?only$/.test(a));
+const report = process.argv.some((a) => /^--?languages$/.test(a))
+  ? 'bench-languages'
+  : only > 0
+    ? `bench-${process.argv[only + 1]}`
+    : 'bench';
 await step('Building the benchmark', () => run('go', ['build', '-o', bench, './scripts/bench']));
 const { code } = await run(
   bench,

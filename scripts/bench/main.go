@@ -35,7 +35,7 @@ func main() {
 	span := flag.Duration("span", 2*time.Second, "length of a turn of the throughput rows")
 	each := flag.Bool("languages", false, "hello of every language instead, in a twentieth of the turns")
 	million := flag.Bool("million", false, "compare with a million stored submissions too")
-	only := flag.String("only", "", "one section: latency, throughput, growth or resources")
+	only := flag.String("only", "", "one section: latency, throughput, growth, resources or profiles (not taken otherwise)")
 	flag.Parse()
 	measure := func() error { return run(*bin, *out, *only, *rounds, *span, *million) }
 	if *each {
@@ -77,7 +77,14 @@ func run(bin, out, only string, rounds int, span time.Duration, million bool) er
 		print(measured)
 		rows = append(rows, measured...)
 	}
-	return show(rows, out, isolation)
+	var found []profile
+	if only == "profiles" {
+		if found, err = profiles(bin, dir); err != nil {
+			return err
+		}
+		printProfiles(found)
+	}
+	return show(rows, found, out, isolation)
 }
 
 // latencies has the engine alone and the whole: two installations that take turns.
@@ -178,15 +185,15 @@ func runLanguages(bin, out string, rounds int) error {
 		rows[i].Section = "languages"
 	}
 	print(rows)
-	return show(rows, out, engine.isolation)
+	return show(rows, nil, out, engine.isolation)
 }
 
 // show writes the figures where that was asked for.
-func show(rows []row, out, isolation string) error {
+func show(rows []row, found []profile, out, isolation string) error {
 	if out == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(map[string]any{"machine": machine(), "isolation": isolation, "rows": rows}, "", "  ")
+	text, err := json.MarshalIndent(map[string]any{"machine": machine(), "isolation": isolation, "rows": rows, "profiles": found}, "", "  ")
 	if err != nil {
 		return err
 	}

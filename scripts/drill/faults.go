@@ -16,7 +16,6 @@ import (
 // that is errCannot says that it can't be had here.
 type fault struct {
 	name  string
-	short bool // it is part of the short form
 	begin func(s *site) (end func() error, err error)
 }
 
@@ -26,17 +25,11 @@ func cannot(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errCannot, fmt.Sprintf(format, args...))
 }
 
-// long marks a fault that the short form leaves out.
-func long(f fault) fault {
-	f.short = false
-	return f
-}
-
-var nothing = fault{"nothing", true, func(*site) (func() error, error) { return func() error { return nil }, nil }}
+var nothing = fault{"nothing", func(*site) (func() error, error) { return func() error { return nil }, nil }}
 
 // each does something to all of the named parts at once.
 func each(what string, names []string, begin func(part) error, end func(part) error) fault {
-	return fault{strings.Join(names, ", ") + ": " + what, true, func(s *site) (func() error, error) {
+	return fault{strings.Join(names, ", ") + ": " + what, func(s *site) (func() error, error) {
 		for _, name := range names {
 			if err := begin(s.part(name)); err != nil {
 				return nil, err
@@ -78,7 +71,7 @@ func clock(by time.Duration, names ...string) fault {
 
 // line makes a wire bad.
 func line(name, what string, m manner) fault {
-	return fault{name + ": " + what, true, func(s *site) (func() error, error) {
+	return fault{name + ": " + what, func(s *site) (func() error, error) {
 		w := s.wires[name]
 		w.turn(m)
 		return func() error { w.turn(manner{}); return nil }, nil
@@ -89,18 +82,18 @@ func line(name, what string, m manner) fault {
 func bad(name string) []fault {
 	return []fault{
 		line(name, "half-open", manner{frozen: true}),
-		long(line(name, "refused", manner{refuse: true})),
+		line(name, "refused", manner{refuse: true}),
 		line(name, "20 % lost, 30 ms late", manner{loss: 0.2, delay: 30 * time.Millisecond}),
 		line(name, "reset now and then", manner{cut: 0.1}),
-		long(line(name, "answers lost", manner{unheard: 0.3})),
-		long(line(name, "closed for writing", manner{halfOpen: true})),
+		line(name, "answers lost", manner{unheard: 0.3}),
+		line(name, "closed for writing", manner{halfOpen: true}),
 	}
 }
 
 // injected has the system calls of a part's threads fail or take long, as on a bad disk. Programs that
 // the part starts are left alone.
 func injected(name, what, how string) fault {
-	return fault{name + ": " + what, true, func(s *site) (func() error, error) {
+	return fault{name + ": " + what, func(s *site) (func() error, error) {
 		strace, err := exec.LookPath("strace")
 		if err != nil {
 			return nil, cannot("strace is not installed")
@@ -127,7 +120,7 @@ func injected(name, what, how string) fault {
 
 // diskFull fills the file system of the data, which is a small one of its own.
 func diskFull(data string) fault {
-	return fault{"disk: full", true, func(*site) (func() error, error) {
+	return fault{"disk: full", func(*site) (func() error, error) {
 		file := filepath.Join(data, "filler")
 		f, err := os.Create(file)
 		if err != nil {
@@ -157,7 +150,7 @@ func unmount(dir string) { _ = syscall.Unmount(dir, syscall.MNT_DETACH) }
 
 // forgets empties Redis.
 func forgets() fault {
-	return fault{"redis: forgets everything", true, func(s *site) (func() error, error) {
+	return fault{"redis: forgets everything", func(s *site) (func() error, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		err := s.flush(ctx)
@@ -165,45 +158,49 @@ func forgets() fault {
 	}}
 }
 
+// quick are the faults of the short form, by site: those that have broken something before, or would first.
+var quick = map[string][]string{
+	"standalone": {
+		"sandgate: kill -9", "sandgate: pause", "disk: full", "sandgate: disk fails (EIO)", "sandgate: clock +1 h",
+		"client to gateway: half-open", "client to gateway: answers lost",
+	},
+	"cluster": {
+		"gateway-1: stop", "gateway-1, server-1, worker-1: kill -9", "redis: kill -9", "postgres: kill -9", "redis: forgets everything",
+		"gateway to engine: answers lost", "gateway to engine: closed for writing", "engine to redis: half-open",
+	},
+}
+
 // standaloneFaults are those of the whole as one process. small tells that its data has a file system
 // of its own.
 func standaloneFaults(data string, small bool) []fault {
 	const p = "sandgate"
-	list := []fault{nothing, killed(p), stopped(p), paused(p)}
 	full := diskFull(data)
 	if !small {
 		full.begin = func(*site) (func() error, error) { return nil, cannot("a file system can't be mounted without root") }
 	}
-	list = append(list, full,
-		injected(p, "slow disk, 50 ms", "delay_enter=50000"),
-		injected(p, "disk fails (EIO)", "error=EIO"),
-		clock(time.Hour, p), long(clock(-time.Hour, p)),
-	)
+	list := []fault{
+		nothing, killed(p), stopped(p), paused(p), full, injected(p, "slow disk, 50 ms", "delay_enter=50000"), injected(p, "disk fails (EIO)", "error=EIO"),
+		clock(time.Hour, p), clock(-time.Hour, p),
+	}
 	return append(list, bad("client to gateway")...)
 }
 
 // clusterFaults are those of a cluster.
 func clusterFaults() []fault {
+	parts := []string{"gateway-1", "server-1", "worker-1", "redis", "postgres"}
 	list := []fault{nothing}
-	for i, name := range []string{"gateway-1", "server-1", "worker-1", "redis", "postgres"} {
-		pause := paused(name)
-		pause.short = i > 1
-		list = append(list, killed(name), long(stopped(name)), pause)
+	for _, name := range parts {
+		list = append(list, killed(name), stopped(name), paused(name))
 	}
 	list = append(list,
-		long(killed("server-1", "server-2")), long(killed("worker-1", "worker-2")), long(stopped("worker-1", "worker-2")),
-		long(killed("gateway-1", "server-1", "worker-1")), forgets(),
-		long(injected("gateway-1", "slow disk, 50 ms", "delay_enter=50000")),
-		long(injected("gateway-1", "disk fails (EIO)", "error=EIO")),
+		killed("server-1", "server-2"), killed("worker-1", "worker-2"), stopped("worker-1", "worker-2"), killed("gateway-1", "server-1", "worker-1"), forgets(),
+		injected("gateway-1", "slow disk, 50 ms", "delay_enter=50000"), injected("gateway-1", "disk fails (EIO)", "error=EIO"),
 	)
-	for _, name := range []string{"gateway-1", "server-1", "worker-1", "redis", "postgres"} {
-		list = append(list, long(clock(time.Hour, name)), long(clock(-time.Hour, name)))
+	for _, name := range parts {
+		list = append(list, clock(time.Hour, name), clock(-time.Hour, name))
 	}
 	for _, name := range []string{"client to gateway 1", "gateway to engine", "engine to gateway 1", "engine to redis", "engine to postgres", "gateway to redis"} {
-		for i, f := range bad(name) {
-			f.short = f.short && (i == 0 || name == "gateway to engine")
-			list = append(list, f)
-		}
+		list = append(list, bad(name)...)
 	}
 	return list
 }

@@ -25,10 +25,12 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 )
 
-// Drill is what a run is to do.
+// drill is what a run is to do.
 type drill struct {
 	bin      programs
 	dir      string // for data and logs
@@ -68,7 +70,7 @@ func drillMain(args []string) int {
 	out := flags.String("json", "", "file for the figures")
 	sites := flags.String("site", "all", "standalone, cluster or all")
 	only := flags.String("run", "", "regular expression of the faults")
-	short := flags.Bool("short", false, "a choice of the faults, for a second each")
+	short := flags.Bool("short", false, "a choice of the faults")
 	hold := flags.Duration("hold", 4*time.Second, "how long a fault lasts")
 	accounts := flags.Int("accounts", 6, "accounts at each gateway")
 	each := flags.Int("clients", 3, "clients of each account")
@@ -86,7 +88,7 @@ func drillMain(args []string) int {
 	began := time.Now()
 	rows, violations, err := d.run()
 	if *out != "" {
-		err = errors.Join(err, write(*out, map[string]any{"cores": runtime.NumCPU(), "seconds": time.Since(began).Round(time.Second).Seconds(), "rows": rows, "violations": violations}))
+		err = errors.Join(err, write(*out, map[string]any{"machine": machine(), "seconds": time.Since(began).Round(time.Second).Seconds(), "rows": rows, "violations": violations}))
 	}
 	switch {
 	case err != nil:
@@ -105,6 +107,12 @@ func write(file string, value any) error {
 		return err
 	}
 	return os.WriteFile(file, append(text, '\n'), 0o644)
+}
+
+// machine says what the figures were taken on.
+func machine() string {
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return fmt.Sprintf("%d cores, Linux %s, %s", runtime.NumCPU(), strings.TrimSpace(string(kernel)), runtime.Version())
 }
 
 // run does all faults to all sites.
@@ -176,7 +184,7 @@ func (d drill) site(name string) (rows []row, violations []violation, err error)
 	crowd.rest()
 	crowd.start()
 	for _, f := range faults {
-		if d.short && !f.short || !d.only.MatchString(f.name) {
+		if d.short && !slices.Contains(quick[name], f.name) || !d.only.MatchString(f.name) {
 			continue
 		}
 		r, err := d.fault(s, l, crowd, f)

@@ -15,7 +15,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,7 +219,7 @@ func runSoak(bin programs, length time.Duration, out string) (trends []trend, pr
 	trends = k.judge(before, after)
 	if out != "" {
 		err = write(out, map[string]any{
-			"cores": runtime.NumCPU(), "seconds": length.Seconds(), "retentionSeconds": keeps.Seconds(), "trends": trends, "samples": k.samples,
+			"machine": machine(), "seconds": length.Seconds(), "retentionSeconds": keeps.Seconds(), "trends": trends, "samples": k.samples,
 			"accepted": l.report().Accepted, "ended": l.report().Ended, "careless": k.careless.Load(), "hostile": k.hostile.Load(), "problems": problems,
 		})
 	}

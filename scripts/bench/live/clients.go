@@ -53,6 +53,10 @@ func clientsRole(kind string, many int) error {
 			return c.submit()
 		case "connect":
 			return c.connect()
+		case "read":
+			return c.read(false)
+		case "read-refusing":
+			return c.read(true)
 		case "finish":
 			return c.finish()
 		}
@@ -173,6 +177,53 @@ func (c *clients) connect() (f figures, err error) {
 	if err := open(c.jobs[0]); err != nil {
 		f.Refused = err.Error()
 	}
+	return f, nil
+}
+
+// reads are how many requests tell how soon others are served.
+const reads = 300
+
+// read tells how long a plain request takes, in the middle; with refusing, while clients that are one too many come
+// again and again.
+func (c *clients) read(refusing bool) (f figures, err error) {
+	open := c.openStream
+	if c.kind == "socket" {
+		open = c.openSocket
+	}
+	enough := make(chan struct{})
+	var crew sync.WaitGroup
+	for range 4 {
+		crew.Go(func() {
+			for refusing {
+				select {
+				case <-enough:
+					return
+				default:
+					_ = open(c.jobs[0])
+				}
+			}
+		})
+	}
+	for range reads {
+		began := time.Now()
+		request, err := http.NewRequest(http.MethodGet, c.url+"/submissions/"+c.jobs[0], nil)
+		if err != nil {
+			return f, err
+		}
+		request.Header.Set("X-Auth-Token", c.key)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return f, err
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return f, fmt.Errorf("a read was answered with %s", response.Status)
+		}
+		f.Delays = append(f.Delays, float64(time.Since(began).Microseconds())/1000)
+	}
+	close(enough)
+	crew.Wait()
 	return f, nil
 }
 

@@ -130,6 +130,10 @@ type row struct {
 	P99         float64 `json:"p99Ms"`
 	Most        float64 `json:"mostMs"`
 	OneTooMany  string  `json:"oneTooMany"`
+	// How long a plain read takes: before there are connections, while all are held, and while more are refused.
+	ReadBefore   float64 `json:"readBeforeMs"`
+	ReadHeld     float64 `json:"readHeldMs"`
+	ReadRefusing float64 `json:"readRefusingMs"`
 }
 
 func measure(kind string, connections, gateways int, file string) error {
@@ -144,8 +148,8 @@ func measure(kind string, connections, gateways int, file string) error {
 			return fmt.Errorf("%s: %w", kind, err)
 		}
 		rows = append(rows, r)
-		fmt.Printf("%-6s  %d gateways, %d connections (%.0f/s): %.1f KB each (heap %.1f, stacks %.1f)\n        %d results: p50 %.1f ms, p99 %.1f ms, most %.1f ms; one connection too many: %s\n",
-			r.Kind, r.Gateways, r.Connections, r.PerSecond, r.Each/1000, r.EachHeap/1000, r.EachStack/1000, r.Delivered, r.Median, r.P99, r.Most, r.OneTooMany)
+		fmt.Printf("%-6s  %d gateways, %d connections (%.0f/s): %.1f KB each (heap %.1f, stacks %.1f)\n        %d results: p50 %.1f ms, p99 %.1f ms, most %.1f ms; a read takes %.2f ms before, %.2f held, %.2f while others are refused\n        one connection too many: %s\n",
+			r.Kind, r.Gateways, r.Connections, r.PerSecond, r.Each/1000, r.EachHeap/1000, r.EachStack/1000, r.Delivered, r.Median, r.P99, r.Most, r.ReadBefore, r.ReadHeld, r.ReadRefusing, r.OneTooMany)
 	}
 	if file == "" {
 		return nil
@@ -195,6 +199,17 @@ func measureKind(kind string, connections, gateways int) (r row, err error) {
 		}
 		before = append(before, idle)
 	}
+	read := func(how string, into *float64) error {
+		f, err := pairs[0].clients.ask(how)
+		if err == nil {
+			slices.Sort(f.Delays)
+			*into = f.Delays[len(f.Delays)/2]
+		}
+		return err
+	}
+	if err := read("read", &r.ReadBefore); err != nil {
+		return r, err
+	}
 	var connecting float64
 	for _, p := range pairs {
 		f, err := p.clients.ask("connect")
@@ -214,6 +229,12 @@ func measureKind(kind string, connections, gateways int) (r row, err error) {
 		r.Each = max(r.Each, float64(held.Resident-before[i].Resident)/float64(connections))
 		r.EachHeap = max(r.EachHeap, float64(held.Heap-before[i].Heap)/float64(connections))
 		r.EachStack = max(r.EachStack, float64(held.Stacks-before[i].Stacks)/float64(connections))
+	}
+	if err := read("read", &r.ReadHeld); err != nil {
+		return r, err
+	}
+	if err := read("read-refusing", &r.ReadRefusing); err != nil {
+		return r, err
 	}
 	var delays []float64
 	for _, p := range pairs {
