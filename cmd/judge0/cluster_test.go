@@ -26,10 +26,38 @@ import (
 	"github.com/sandgate/sandgate/judge0/sandboxtest"
 )
 
+// folder is for the programs in bin/, as an image has them, and beside it what earlier tests compiled.
+var folder string
+
+var built = sync.OnceValue(func() error {
+	programs := filepath.Join(folder, "bin")
+	build := exec.Command("go", "build", "-o", programs+"/", "./cmd/judge0")
+	build.Dir = sandboxtest.Root()
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	if _, err := sandboxtest.BuildInit(programs); err != nil {
+		return err
+	}
+	cache := filepath.Join(sandboxtest.Root(), "bin", "cache")
+	return errors.Join(os.MkdirAll(cache, 0o755), os.Symlink(cache, filepath.Join(folder, "cache")))
+})
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if folder, err = os.MkdirTemp("", "judge0-test-*"); err != nil {
+			fmt.Println("FAIL:", err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(folder) }()
+		return m.Run()
+	}())
+}
+
 // cluster is servers and workers as an operator starts them, on a PostgreSQL and a Redis of their own.
 type cluster struct {
 	t        *testing.T
-	folder   string // with bin/
 	postgres string
 	env      []string
 }
@@ -59,24 +87,11 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, folder: t.TempDir(), postgres: url}
-	programs := filepath.Join(c.folder, "bin")
-	if err := os.Mkdir(programs, 0o755); err != nil {
+	if err := built(); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", "build", "-o", programs, "./cmd/judge0")
-	build.Dir = sandboxtest.Root()
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if _, err := sandboxtest.BuildInit(programs); err != nil {
-		t.Fatal(err)
-	}
-	cache := filepath.Join(sandboxtest.Root(), "bin", "cache") // with what earlier tests compiled
-	if err := errors.Join(os.MkdirAll(cache, 0o755), os.Symlink(cache, filepath.Join(c.folder, "cache"))); err != nil {
-		t.Fatal(err)
-	}
-	c.env = append(os.Environ(), "DATABASE_URL="+url, "REDIS_URL="+redis.Database(), "DATA_DIR="+c.folder, "LEASE=1s", "COUNT=2", "LOG_FORMAT=text")
+	c := &cluster{t: t, postgres: url}
+	c.env = append(os.Environ(), "DATABASE_URL="+url, "REDIS_URL="+redis.Database(), "DATA_DIR="+folder, "LEASE=1s", "COUNT=2", "LOG_FORMAT=text")
 	return c
 }
 
@@ -96,7 +111,7 @@ func (c *cluster) start(role string) *process {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	_ = listener.Close()
-	p := &process{Cmd: exec.Command(filepath.Join(c.folder, "bin", "judge0"), role), url: "http://127.0.0.1:" + port, ended: make(chan struct{})}
+	p := &process{Cmd: exec.Command(filepath.Join(folder, "bin", "judge0"), role), url: "http://127.0.0.1:" + port, ended: make(chan struct{})}
 	p.Env = append(c.env, "PORT="+port)
 	p.Stdout, p.Stderr = &p.output, &p.output
 	if err := p.Start(); err != nil {
@@ -217,7 +232,7 @@ func running(name string) (n int) {
 }
 
 // slow is a command that takes a while under a name.
-func slow(name string) string { return "(exec -a " + name + " sleep 2)\n" }
+func slow(name string) string { return "(exec -a " + name + " sleep 3)\n" }
 
 func archive(t *testing.T, files map[string]string) string {
 	t.Helper()
