@@ -323,6 +323,56 @@ func TestAWorkerIsKilled(t *testing.T) {
 	}
 }
 
+// What real servers, workers and sandboxes log of programs that end in all ways, at the level that says
+// most: the tokens, and nothing of what clients sent or got.
+func TestNothingOfAProgramIsLogged(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.env = append(c.env, "LOG_LEVEL=debug", "CALLBACKS_MAX_TRIES=1", "AUTHN_TOKEN=prIvate-token")
+	server, worker := c.start("server"), c.start("worker")
+	c.eventually("the server knows the languages", func() bool { return status(server.url+"/readyz") == http.StatusOK })
+	const private = "prIvate"
+	programs := []map[string]any{
+		{"language_id": 46, "source_code": "echo " + private + "; cat; echo " + private + " >&2; exit 3"},
+		{"language_id": 46, "source_code": ": " + private + "; kill -SEGV $$"},
+		{"language_id": 46, "source_code": ": " + private + "; sleep 100", "wall_time_limit": 1},
+		{"language_id": 46, "source_code": "a=" + private + "; while :; do a=$a$a; done", "memory_limit": 20000},
+		{"language_id": 44, "source_code": private},
+		{"language_id": 89, "additional_files": archive(t, map[string]string{"compile": "echo " + private + "; exit 1", private: private})},
+		{"language_id": 89, "additional_files": base64.StdEncoding.EncodeToString([]byte(private))},
+		{"language_id": 46, "source_code": "echo x", "callback_url": "http://127.0.0.1:1/" + private + "?" + private},
+	}
+	var tokens []string
+	for _, body := range programs {
+		body["stdin"], body["expected_output"], body["command_line_arguments"] = private, private, private
+		a, err := send(server.url+"/submissions?wait=true&fields=token,status&stdin="+private, body, "X-Auth-Token", "prIvate-token", "Idempotency-Key", fmt.Sprint(private, len(tokens)))
+		if err != nil || a.Status.ID < 3 {
+			t.Fatalf("%v, %v", a, err)
+		}
+		tokens = append(tokens, a.Token)
+	}
+	for _, body := range []map[string]any{{"language_id": private, "source_code": private}, {"language_id": 71, "source_code": private, "cpu_time_limit": private}} {
+		if _, err := send(server.url+"/submissions", body, "X-Auth-Token", "prIvate-token"); err == nil {
+			t.Error("a wrong submission was taken")
+		}
+	}
+	for name, p := range map[string]*process{"server": server, "worker": worker} {
+		p.end(syscall.SIGTERM)
+		log := p.output.String()
+		if at := strings.Index(log, private); at >= 0 {
+			t.Errorf("the %s logs what is private: %.300s", name, log[max(0, at-200):])
+		}
+		for i, token := range tokens {
+			if !strings.Contains(log, token) {
+				t.Errorf("the %s says nothing of submission %d", name, i)
+			}
+		}
+		if !strings.Contains(log, "level=DEBUG") {
+			t.Errorf("the %s logs nothing at the level debug", name)
+		}
+	}
+}
+
 // Who waits at a server that dies asks another one, and gets the result of what was sent first.
 func TestAServerIsKilledWithThoseWhoWait(t *testing.T) {
 	t.Parallel()
