@@ -282,6 +282,34 @@ func TestNumberOfRuns(t *testing.T) {
 	if r.Status != api.RuntimeErrorNZEC {
 		t.Errorf("it went on after a failure: %s", show(r))
 	}
+	// CPU time, of which a busy machine takes none away: 0.2, 0.4 and 0.6 s.
+	r = submit(t, api.Params{"language_id": "71", "source_code": `import time
+with open("/tmp/n", "a") as f: f.write("x")
+n = len(open("/tmp/n").read())
+while time.process_time() < n * 0.2: pass`, "number_of_runs": "3", "wall_time_limit": "20"})
+	if r.Status != api.Accepted || *r.Time < 0.4 || *r.Time >= 0.6 {
+		t.Errorf("the time is no average: %s, %v s", show(r), *r.Time)
+	}
+}
+
+// A program beyond its time is left alive for the extra time, so that its real time is known.
+func TestExtraTime(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, source string
+		least, most  float64
+	}{
+		{"ends in it", "import time\nwhile time.process_time() < 0.4: pass\nprint('end')", 0.4, 0.7},
+		{"goes on", "while True: pass", 0.7, 1.7},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := submit(t, api.Params{"language_id": "71", "source_code": tc.source, "cpu_time_limit": "0.2", "cpu_extra_time": "0.5", "wall_time_limit": "20"})
+			if r.Status != api.TimeLimitExceeded || *r.Message != "Time limit exceeded" || *r.Time < tc.least || *r.Time > tc.most || *r.ExitCode != 0 {
+				t.Errorf("got %s, %v s", show(r), *r.Time)
+			}
+		})
+	}
 }
 
 // Each process may use the limit for itself; without the option all of them together may.
