@@ -164,6 +164,8 @@ func (r *Relay) receive(ctx context.Context) {
 func (r *Relay) listen(ctx context.Context) error {
 	heard := r.client.Subscribe(ctx, r.channel)
 	defer func() { _ = heard.Close() }()
+	// Receiving looks at no context: while others have something to say it would go on for ever.
+	defer context.AfterFunc(ctx, func() { _ = heard.Close() })()
 	asked := false
 	for {
 		item, err := heard.ReceiveTimeout(ctx, silence)

@@ -111,6 +111,9 @@ func (s *server) Kill() {
 	<-s.ended
 }
 
+// Pid is the id of the server's first process.
+func (s *server) Pid() int { return s.command.Process.Pid }
+
 // Pause has the server answer nothing until Resume, while its connections stay open.
 func (s *server) Pause() { _ = syscall.Kill(-s.command.Process.Pid, syscall.SIGSTOP) }
 
