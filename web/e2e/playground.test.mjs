@@ -19,7 +19,7 @@ import {
   workspace,
 } from './support.mjs';
 
-const FIRST_LOAD_LIMIT = 250 * 1024;
+const FIRST_LOAD_LIMIT = 240 * 1024;
 
 const skip = browserPath
   ? false
