@@ -79,7 +79,8 @@ describe('the page in trouble', { skip }, () => {
     const { page, context } = await open('print("after all")\n');
     await relay.stop();
     await runButton(page).click();
-    await page.getByText('The Sandgate gateway cannot be reached.').waitFor();
+    await page.getByRole('heading', { name: 'Sandgate does not answer' }).waitFor();
+    await page.locator('.failure').getByText('It may be starting, or it may be down.').waitFor();
     await assertAccessible(page, t);
     await relay.back();
     await runTo(page, 'Accepted', () => page.getByRole('button', { name: 'Run again' }).click());

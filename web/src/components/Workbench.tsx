@@ -271,6 +271,7 @@ export function Workbench({ nonce }: { nonce: string }) {
 
   return (
     <main ref={main} className="main">
+      <h1 className="visually-hidden">Run code in a sandbox</h1>
       <LanguagesNotice state={languagesState} onRetry={retry} />
       <div className="toolbar">
         <LanguagePicker
