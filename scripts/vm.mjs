@@ -90,7 +90,6 @@ function boot({ arch, places, suite = 'full' }, kernel, disks, log, hear) {
   ]);
   const args = [
     ...options,
-    ...(arch === 'amd64' && existsSync('/dev/kvm') ? ['-accel', 'kvm'] : []),
     ...['-accel', 'tcg', '-m', '3G', '-smp', String(Math.min(availableParallelism(), 4))],
     ...['-nographic', '-no-reboot', '-nic', 'none', '-kernel', kernel.image, '-initrd'],
     ...[kernel.initrd, ...drives, '-append'],

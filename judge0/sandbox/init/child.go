@@ -33,6 +33,9 @@ func start(box *wire.Box, p *wire.Program, files []int) (int, error) {
 	}
 	l := &birth.List{}
 	l.Add("set the mask of modes", unix.SYS_UMASK, 0o022)
+	if p.Group {
+		l.Add("see its own control group alone", unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
+	}
 	if box.User != 0 {
 		l.Add("become the user", unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, keepCapsLocked|noFixup, 0, 0, 0)
 		l.Add("become the user", unix.SYS_SETGID, uintptr(box.User))
