@@ -22,7 +22,7 @@ const machines = [
 ];
 
 const emulators = {
-  amd64: ['qemu-system-x86_64', '-machine', 'q35', '-cpu', 'max'],
+  amd64: ['qemu-system-x86_64', '-machine', 'q35', '-cpu', 'max,-cx16,-la57'],
   arm64: ['qemu-system-aarch64', '-machine', 'virt', '-cpu', 'max,pauth-impdef=on'],
 };
 const consoles = { amd64: 'ttyS0', arm64: 'ttyAMA0' };
@@ -93,7 +93,7 @@ function boot({ arch, places, suite = 'full' }, kernel, disks, log, hear) {
     ...['-accel', 'tcg', '-m', '3G', '-smp', String(Math.min(availableParallelism(), 4))],
     ...['-nographic', '-no-reboot', '-nic', 'none', '-kernel', kernel.image, '-initrd'],
     ...[kernel.initrd, ...drives, '-append'],
-    `console=${consoles[arch]} panic=-1 quiet places=${places.join(',')} suite=${suite}`,
+    `console=${consoles[arch]} panic=-1 quiet mitigations=off places=${places.join(',')} suite=${suite}`,
   ];
   return new Promise((resolve) => {
     const machine = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
