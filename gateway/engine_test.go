@@ -36,6 +36,7 @@ type scriptedEngine struct {
 	status int  // answered to POST instead of taking anything; 0: none
 	hangUp bool // take submissions, and break the connection off without an answer
 	idle   int  // workers
+	broken bool // it says by /readyz that it can't build sandboxes; stock Judge0 has no such page
 	took   chan *scripted
 	posts  [][]string // the sources of each POST, in order
 	ids    []string   // X-Request-Id of each request that had one
@@ -153,6 +154,18 @@ func (e *scriptedEngine) routes() http.Handler {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		answer(w, 200, []map[string]any{{"queue": "1.13.1", "size": 0, "available": e.idle, "idle": e.idle, "working": 0, "paused": 0, "failed": 0}})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		switch {
+		case e.broken:
+			answer(w, 503, map[string]string{"error": "the sandbox does not work: no cgroup"})
+		case e.modern:
+			answer(w, 200, map[string]string{"status": "ready"})
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
 	})
 	for _, page := range []string{"/isolate", "/license"} {
 		mux.HandleFunc("GET "+page, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })

@@ -49,10 +49,11 @@ const (
 type Options struct {
 	Config   config.Config
 	Log      *slog.Logger
-	Now      func() time.Time        // nil: time.Now
-	Dispatch func(*dispatch.Options) // may change bounds of the dispatcher: for tests
-	Webhooks func(*webhook.Options)  // may change bounds of deliveries: for tests
-	Store    func(Store) Store       // may stand before the store: for tests
+	Now      func() time.Time          // nil: time.Now
+	Dispatch func(*dispatch.Options)   // may change bounds of the dispatcher: for tests
+	Webhooks func(*webhook.Options)    // may change bounds of deliveries: for tests
+	Waits    func(*submission.Options) // may change bounds of waiting clients: for tests
+	Store    func(Store) Store         // may stand before the store: for tests
 }
 
 // Gateway is a running gateway between Start and Stop.
@@ -237,11 +238,18 @@ func (g *Gateway) assemble(secrets secrets) error {
 		g.Dispatch(&bounds)
 	}
 	g.dispatcher = dispatch.New(bounds)
+	if g.relay != nil {
+		g.relay.Start(g.dispatcher.Heard)
+	}
 	policies := check.NewPolicies(g.policy, g.Now)
-	service := submission.NewService(submission.Options{
+	waits := submission.Options{
 		Store: g.store, Records: g.store, Catalogue: g.catalogue, Dispatcher: g.dispatcher, Quotas: g.quotas, Bus: bus, Now: g.Now,
 		NewToken: uuid.NewString, WaitLimit: g.Config.WaitTimeout, Review: policies.Review,
-	})
+	}
+	if g.Waits != nil {
+		g.Waits(&waits)
+	}
+	service := submission.NewService(waits)
 	g.hub = live.NewHub(live.Options{
 		Bus: local, Observer: count, Log: g.Log,
 		Connections: live.NewConnections(live.Limits{
@@ -356,7 +364,7 @@ func (g *Gateway) URL() string {
 }
 
 // Ready tells why a submission can't be run now: the store is not writable, or the engine can't be
-// reached or has no worker.
+// reached, has no worker, or can't build sandboxes.
 func (g *Gateway) Ready(ctx context.Context) error {
 	if err := g.store.Ping(ctx); err != nil {
 		return fmt.Errorf("the store can't be written: %w", err)

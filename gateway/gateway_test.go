@@ -35,6 +35,7 @@ type bundle struct {
 	config config.Config
 	bounds func(*dispatch.Options)
 	hooks  func(*webhook.Options)
+	waits  func(*submission.Options)
 	before func(gateway.Store) gateway.Store
 	*gateway.Gateway
 }
@@ -61,7 +62,7 @@ func (b *bundle) start() *bundle {
 
 func (b *bundle) boot() {
 	b.t.Helper()
-	b.Gateway = gateway.New(gateway.Options{Config: b.config, Log: slog.New(slog.DiscardHandler), Dispatch: b.bounds, Webhooks: b.hooks, Store: b.before})
+	b.Gateway = gateway.New(gateway.Options{Config: b.config, Log: slog.New(slog.DiscardHandler), Dispatch: b.bounds, Webhooks: b.hooks, Waits: b.waits, Store: b.before})
 	if err := b.Start(context.Background()); err != nil {
 		b.t.Fatal(err)
 	}
@@ -473,6 +474,27 @@ func TestReadiness(t *testing.T) {
 	})
 	b.engine.script(func(e *scriptedEngine) { e.idle = 1 })
 	b.await("readiness", func() bool { return b.call("GET", "/readyz", "", "").status == 200 })
+}
+
+// Readiness says no while the engine answers but can't run anything, and what comes in meanwhile is kept.
+func TestReadinessSeesASandboxThatDoesNotWork(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	b.engine.script(func(e *scriptedEngine) { e.modern, e.broken = true, true })
+	b.boot()
+	probe := func(status int) reply {
+		var r reply
+		b.await(fmt.Sprint("readiness ", status), func() bool { r = b.call("GET", "/readyz", "", ""); return r.status == status })
+		return r
+	}
+	b.await("the pool's own words", func() bool { return strings.Contains(probe(503).body, "no cgroup") })
+	token := b.submit("x")
+	b.engine.script(func(e *scriptedEngine) { e.broken = false })
+	probe(200)
+	b.engine.end(<-b.engine.took)
+	b.awaitStatus(token, api.Accepted)
+	b.engine.script(func(e *scriptedEngine) { e.broken = true })
+	probe(503)
 }
 
 func TestWithoutAnEngineNothingIsTakenIn(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/sandgate/sandgate/judge0/queue/memory"
 	"github.com/sandgate/sandgate/judge0/queue/redis"
 	"github.com/sandgate/sandgate/judge0/server"
+	"github.com/sandgate/sandgate/judge0/store"
 	"github.com/sandgate/sandgate/judge0/store/postgres"
 	"github.com/sandgate/sandgate/judge0/store/sqlite"
 	"github.com/sandgate/sandgate/judge0/worker"
@@ -144,7 +145,7 @@ func shared(o Options, m *metrics.Metrics) (*backend, error) {
 			return err
 		}
 		if o.Role == WorkerRole {
-			b.run(cluster.NewReporter(s, id, o.Host, o.Languages, e.workers, o.Logger))
+			b.run(cluster.NewReporter(s, store.Worker{ID: id, Host: o.Host, Isolation: o.Holds, Languages: o.Languages.All()}, e.workers, o.Logger))
 			return nil
 		}
 		if err := b.fleet.Read(ctx, s); err != nil {

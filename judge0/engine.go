@@ -4,6 +4,7 @@
 package judge0
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ type Options struct {
 	Workers  int                  // submissions that run at a time; 0: the number of cores, at least 2
 	Host     string               // queue_host and execution_host; "": the name of the machine
 	Check    func() error         // why the runner can't run anything now, or nil; may be nil
-	Isolate  func() string        // the answer of GET /isolate; may be nil
+	Holds    string               // what holds the programs, in words, from Isolate
 	Sandbox  *metrics.Sandbox     // the sandbox's metrics, from Isolate; may be nil
 	About    server.About         //
 	Registry *prometheus.Registry // for the metrics; nil: one of its own, with those of the process
@@ -100,6 +101,10 @@ func New(o Options) (*Engine, error) {
 	if o.About == (server.About{}) {
 		o.About = defaultAbout
 	}
+	if o.Config.AllowEnableNetwork || o.Config.EnableNetwork {
+		o.Logger.Warn("programs get no network here: ALLOW_ENABLE_NETWORK and ENABLE_NETWORK have no effect")
+		o.Config.AllowEnableNetwork, o.Config.EnableNetwork = false, false
+	}
 	m := metrics.New(o.Registry)
 	if o.Sandbox != nil {
 		o.Registry.MustRegister(o.Sandbox)
@@ -116,10 +121,10 @@ func New(o Options) (*Engine, error) {
 	}
 	serverOptions := server.Options{
 		Config: o.Config, Access: o.Access, Catalogue: e.languages, Host: o.Host, Store: e.store, Queue: e.queue, Results: e.results,
-		Ready: e.Ready, About: o.About, Isolate: o.Isolate, Gatherer: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}), Metrics: m, Logger: o.Logger,
+		Ready: e.Ready, About: o.About, Isolation: func() string { return cmp.Or(o.Holds, "unknown") }, Gatherer: promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}), Metrics: m, Logger: o.Logger,
 	}
 	if o.Role == ServerRole {
-		serverOptions.Workers = e.fleet
+		serverOptions.Workers, serverOptions.Isolation = e.fleet, e.fleet.Isolation
 	} else {
 		e.makeWorkers(m)
 		serverOptions.Workers = e.workers

@@ -30,7 +30,7 @@ type Host struct {
 }
 
 // Isolate finds the languages of this host and opens the sandbox, and sets what runs programs in o:
-// Runner, Languages, Check, Isolate and Sandbox. requireCgroup refuses the weaker fallback without control
+// Runner, Languages, Check, Holds and Sandbox. requireCgroup refuses the weaker fallback without control
 // groups.
 func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool) (Host, error) {
 	if o.Logger == nil {
@@ -68,15 +68,11 @@ func Isolate(ctx context.Context, o *Options, places Places, requireCgroup bool)
 		boxes.Close()
 		return Host{}, err
 	}
-	if o.Config.AllowEnableNetwork || o.Config.EnableNetwork {
-		o.Logger.Warn("programs get no network here: ALLOW_ENABLE_NETWORK and ENABLE_NETWORK have no effect")
-		o.Config.AllowEnableNetwork, o.Config.EnableNetwork = false, false
-	}
 	observed.Watch(func() (b metrics.Boxes) { b.Ready, b.Building, b.InUse = boxes.Pool(); return b })
 	o.Sandbox = observed
 	o.Runner = runner.New(runner.Options{Boxes: boxes, Languages: languages, Config: o.Config, CPURate: o.CPURate})
 	o.Languages = languages.Languages()
 	o.Check = boxes.Err
-	o.Isolate = func() string { return "Sandgate sandbox: " + boxes.Isolation().String() + "\n" }
+	o.Holds = boxes.Isolation().String()
 	return Host{Isolation: boxes.Isolation(), Missing: languages.Missing(), Close: boxes.Close}, nil
 }

@@ -3,10 +3,13 @@
 // leaves the web page out. `-- --only redis,mongodb` breaks these alone.
 import { clusterTests } from './cluster-tests.mjs';
 import { counter } from './count.mjs';
+import { checkMachine, install } from './steps.mjs';
 
 const { count, total, report } = counter();
 const wants = (option) => process.argv.includes(option);
 const only = wants('--only') && process.argv[process.argv.indexOf('--only') + 1];
+await checkMachine();
+if (!wants('--no-browser')) await install(); // the browser's driver is among the web client's packages
 await clusterTests(count, {
   quick: wants('--quick'),
   official: wants('--official'),

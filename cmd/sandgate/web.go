@@ -31,7 +31,7 @@ type webClient struct {
 
 func startWeb(script, host string, port int, gateway, key, secret string, log *slog.Logger) *webClient {
 	w := &webClient{host: host, port: port, client: http.Client{Timeout: 2 * time.Second}, end: make(chan struct{}), ended: make(chan struct{})}
-	env := append(withoutSecrets(os.Environ()),
+	env := append(forWeb(os.Environ()),
 		"NODE_ENV=production", "NEXT_TELEMETRY_DISABLED=1",
 		"HOSTNAME="+host, "PORT="+strconv.Itoa(port),
 		"SANDGATE_URL="+gateway, "SANDGATE_API_KEY="+key, "SANDGATE_WEB_SECRET="+secret,
@@ -61,11 +61,23 @@ func webSecret(chosen, dataDir string) (string, error) {
 	return made, nil
 }
 
-// withoutSecrets leaves out of an environment what is the gateway's and the engine's alone.
-func withoutSecrets(environment []string) []string {
+// What the web client is told of this process's environment: its own settings, and what Node.js needs to find
+// programs, certificates and proxies. Everything else stays here, as it may hold secrets: those of the gateway,
+// of the engine, of databases, and others that the operator has.
+var (
+	webVariables = []string{
+		"SANDGATE_WEB_URL", "SANDGATE_OIDC_ISSUER", "SANDGATE_OIDC_CLIENT_ID", "SANDGATE_OIDC_CLIENT_SECRET", "SANDGATE_OIDC_NAME",
+		"PATH", "HOME", "TMPDIR", "TZ", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "KEEP_ALIVE_TIMEOUT",
+		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+	}
+	webPrefixes = []string{"NODE_", "LC_"}
+)
+
+// forWeb gives what of an environment the web client gets.
+func forWeb(environment []string) []string {
 	return slices.DeleteFunc(environment, func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains([]string{"SANDGATE_BOOTSTRAP_KEY", "SANDGATE_WEB_KEY", "SANDGATE_ENGINE_TOKEN", "AUTHN_TOKEN", "AUTHZ_TOKEN"}, name)
+		return !slices.Contains(webVariables, name) && !slices.ContainsFunc(webPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 	})
 }
 

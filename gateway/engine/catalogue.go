@@ -28,7 +28,7 @@ type Catalogue struct {
 
 	pool    atomic.Pointer[submission.Pool]
 	workers atomic.Int64
-	reached atomic.Pointer[error] // the outcome of the last refresh; nil: there was none yet
+	reached atomic.Pointer[error] // the outcome of the last refresh, and what the pool says of itself; nil: there was none yet
 
 	mu      sync.Mutex // one refresh at a time
 	details map[int]api.Language
@@ -51,7 +51,8 @@ func (c *Catalogue) Pool() (submission.Pool, error) {
 	return submission.Pool{}, fmt.Errorf("%w: it was not asked yet", submission.ErrPoolDown)
 }
 
-// Ready tells why nothing can be run now: the last refresh failed, or saw no worker.
+// Ready tells why nothing can be run now: the last refresh failed, or saw no worker, or the pool itself says
+// that it can't.
 func (c *Catalogue) Ready() error {
 	reached := c.reached.Load()
 	switch {
@@ -101,6 +102,9 @@ func (c *Catalogue) Refresh(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err := c.refresh(ctx)
+	if err == nil {
+		err = c.client.Ready(ctx)
+	}
 	c.reached.Store(&err)
 	return err
 }

@@ -366,4 +366,18 @@ func (c *Client) Workers(ctx context.Context) (available int, idle bool, err err
 	return available, idle && available > 0, nil
 }
 
+// Ready asks the pool whether it can run programs, and gives its reason why not. Of several servers one that
+// can is enough: who says no is asked again, as other reads are, and a load balancer asks the next.
+// Stock Judge0 has no such page, which says nothing against it.
+func (c *Client) Ready(ctx context.Context) error {
+	response, err := c.http.R().SetContext(ctx).Get("/readyz")
+	if err != nil {
+		return fmt.Errorf("%w: GET /readyz: %w", submission.ErrPoolDown, bare(err))
+	}
+	if response.StatusCode() == http.StatusServiceUnavailable {
+		return fmt.Errorf("%w: %s", submission.ErrPoolNotReady, excerpt(response.Body()))
+	}
+	return nil
+}
+
 var _ submission.Engine = (*Client)(nil)

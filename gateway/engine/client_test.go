@@ -129,6 +129,42 @@ func TestReadsAreRepeated(t *testing.T) {
 	}
 }
 
+func TestReadinessIsThePoolsOwn(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		answers []int // of the servers behind the load balancer, in turn
+		ready   bool
+	}{
+		{"ready", []int{200}, true},
+		{"stock Judge0 has no such page", []int{404}, true},
+		{"stock Judge0 behind a proxy that wants to be asked otherwise", []int{401}, true},
+		{"no server is", []int{503}, false},
+		{"one of two servers is", []int{503, 200}, true},
+		{"one of three servers is", []int{503, 503, 200}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var calls atomic.Int32
+			c := client(t, func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(tc.answers[int(calls.Add(1)-1)%len(tc.answers)])
+				fmt.Fprint(w, `{"error":"the sandbox does not work: no cgroup"}`)
+			})
+			err := c.Ready(context.Background())
+			if (err == nil) != tc.ready || err != nil && (!errors.Is(err, submission.ErrPoolNotReady) || !strings.Contains(err.Error(), "no cgroup")) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	server := httptest.NewServer(nil)
+	server.Close()
+	c := New(Options{URL: server.URL, Retries: -1})
+	t.Cleanup(c.Close)
+	if err := c.Ready(context.Background()); !errors.Is(err, submission.ErrPoolDown) {
+		t.Errorf("without a pool: %v", err)
+	}
+}
+
 func TestOneIsAskedAfterWithoutABatch(t *testing.T) {
 	t.Parallel()
 	c := client(t, func(w http.ResponseWriter, r *http.Request) {

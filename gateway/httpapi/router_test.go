@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -67,9 +68,10 @@ func TestEveryRouteRefusesTheUnauthenticated(t *testing.T) {
 		"a user":            func(r *http.Request) { r.Header.Set(auth.UserHeader, "alice") },
 		"X-Auth-User alone": func(r *http.Request) { r.Header.Set("X-Auth-User", "a-key-that-is-good") },
 	}
-	guarded := 0
+	guarded, open := 0, map[string]bool{}
 	for _, route := range r.Routes() {
-		if openRoutes[route.Method+" "+strings.TrimSuffix(route.Path, "/")] {
+		if name := route.Method + " " + strings.TrimSuffix(route.Path, "/"); openRoutes[name] {
+			open[name] = true
 			continue
 		}
 		guarded++
@@ -89,6 +91,9 @@ func TestEveryRouteRefusesTheUnauthenticated(t *testing.T) {
 	}
 	if guarded < 20 {
 		t.Errorf("only %d routes are guarded", guarded)
+	}
+	if !maps.Equal(open, openRoutes) {
+		t.Errorf("listed as open and not there: %d of %v", len(openRoutes)-len(open), openRoutes)
 	}
 }
 

@@ -39,6 +39,7 @@ type Relay struct {
 	self    string
 	log     *slog.Logger
 	out     chan message
+	heard   func(submission.Event)
 	lost    atomic.Bool // others don't know of all that was announced here
 	away    atomic.Bool
 	stop    context.CancelFunc
@@ -54,7 +55,7 @@ type message struct {
 }
 
 // NewRelay connects a bus to the Redis at address, such as redis://host:6379/0; gateways that use the
-// same database hear each other. It does not wait for Redis.
+// same database hear each other, from Start on.
 func NewRelay(bus *Bus, address string, log *slog.Logger) (*Relay, error) {
 	options, err := redisclient.Options(address) // a message that was lost is told by the next
 	if err != nil {
@@ -66,17 +67,25 @@ func NewRelay(bus *Bus, address string, log *slog.Logger) (*Relay, error) {
 		self: rand.Text(), log: log, out: make(chan message, outgoing),
 	}
 	r.away.Store(true)
+	return r, nil
+}
+
+// Start connects. heard, if it is not nil, is told what other gateways announce, before listeners are; it must
+// not block. Start does not wait for Redis.
+func (r *Relay) Start(heard func(submission.Event)) {
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
+	r.heard = heard
 	r.owned.Go(func() { r.send(ctx) })
 	r.owned.Go(func() { r.receive(ctx) })
 	r.owned.Go(func() { r.rounds(ctx) })
-	return r, nil
 }
 
 // Stop ends the relay; the bus stays.
 func (r *Relay) Stop() {
-	r.stop()
+	if r.stop != nil {
+		r.stop()
+	}
 	r.owned.Wait()
 	_ = r.client.Close()
 }
@@ -155,6 +164,8 @@ func (r *Relay) receive(ctx context.Context) {
 func (r *Relay) listen(ctx context.Context) error {
 	heard := r.client.Subscribe(ctx, r.channel)
 	defer func() { _ = heard.Close() }()
+	// Receiving looks at no context: while others have something to say it would go on for ever.
+	defer context.AfterFunc(ctx, func() { _ = heard.Close() })()
 	asked := false
 	for {
 		item, err := heard.ReceiveTimeout(ctx, silence)
@@ -188,7 +199,11 @@ func (r *Relay) take(text string) {
 	case m.Token == "":
 		r.missed()
 	default:
-		r.Bus.Publish(submission.Event{Token: m.Token, Account: m.Account, State: m.State})
+		event := submission.Event{Token: m.Token, Account: m.Account, State: m.State}
+		if r.heard != nil {
+			r.heard(event)
+		}
+		r.Bus.Publish(event)
 	}
 }
 

@@ -27,6 +27,7 @@ func TestRelay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.Start(nil)
 		t.Cleanup(r.Stop)
 		return r
 	}
@@ -102,6 +103,7 @@ func TestRelayWithoutRedis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Start(nil)
 	defer r.Stop()
 	s := r.Subscribe("j")
 	defer s.Close()
@@ -118,4 +120,56 @@ func TestRelayWithoutRedis(t *testing.T) {
 	if !r.Away() {
 		t.Error("Redis answers where there is none")
 	}
+}
+
+// TestRelayStopsWhileOthersTalk: a gateway must end while others announce one event after another.
+func TestRelayStopsWhileOthersTalk(t *testing.T) {
+	t.Parallel()
+	server, err := testservers.StartRedis()
+	if errors.Is(err, testservers.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Remove)
+	address := server.Database()
+	start := func() *Relay {
+		r, err := NewRelay(NewBus(), address, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	talking, stopping := start(), start()
+	enough, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-enough:
+				return
+			default:
+				talking.Publish(submission.Event{Token: "j", Account: "a", State: submission.Processing})
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}()
+	heard := stopping.Subscribe("j")
+	for e := range heard.Events() {
+		if e.State == submission.Processing {
+			break
+		}
+	}
+	stopped := make(chan struct{})
+	go func() { stopping.Stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(30 * time.Second):
+		t.Error("it did not stop while another one talked")
+	}
+	close(enough)
+	<-ended
+	talking.Stop()
+	<-stopped
 }

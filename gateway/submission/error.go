@@ -61,6 +61,8 @@ var ErrNotFound = Errorf(NotFound, "there is no such submission")
 var (
 	// ErrPoolDown: the pool can't be reached, and surely took nothing.
 	ErrPoolDown = errors.New("the engine can't be reached")
+	// ErrPoolNotReady: the pool answers, and says that it can't run programs now.
+	ErrPoolNotReady = errors.New("the engine can't run programs")
 	// ErrPoolFull: the pool's queue has no room; it took nothing.
 	ErrPoolFull = errors.New("the engine's queue is full")
 	// ErrPoolUnsure: the call broke off or failed inside the pool, which may have taken it all.

@@ -17,7 +17,7 @@ type Service struct {
 	Options
 }
 
-// Options are the parts of a Service; all are needed.
+// Options are the parts of a Service; all are needed where nothing else is said.
 type Options struct {
 	Store      Store
 	Records    Records
@@ -28,12 +28,19 @@ type Options struct {
 	Now        func() time.Time
 	NewToken   func() string // unique, and not to be guessed
 	WaitLimit  time.Duration // the longest that a client may wait for a result
+	// LookEvery is how often who waits looks into the store, as a bus between gateways may lose an event; 0: 5 s.
+	LookEvery time.Duration
 	// Review tells what an account's policy has against a valid program; nil: programs are not looked at.
 	Review func(ctx context.Context, account string, program *api.Submission, language api.Language) (api.Errors, error)
 }
 
 // NewService makes a Service of its parts.
-func NewService(options Options) *Service { return &Service{options} }
+func NewService(options Options) *Service {
+	if options.LookEvery == 0 {
+		options.LookEvery = 5 * time.Second
+	}
+	return &Service{options}
+}
 
 // Request asks for one submission: attributes as they came, and whether texts in them are Base64.
 type Request struct {
@@ -293,11 +300,8 @@ func (s *Service) Wait(ctx context.Context, account, token string) (*Submission,
 	return s.wait(ctx, sub, listener)
 }
 
-// lookEvery is how often who waits looks into the store: a bus between gateways may lose an event.
-const lookEvery = 5 * time.Second
-
 func (s *Service) wait(ctx context.Context, sub *Submission, listener Subscription) (*Submission, error) {
-	limit, look := time.NewTimer(s.WaitLimit), time.NewTicker(lookEvery)
+	limit, look := time.NewTimer(s.WaitLimit), time.NewTicker(s.LookEvery)
 	defer limit.Stop()
 	defer look.Stop()
 	for sub.State != Finished {

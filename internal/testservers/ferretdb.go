@@ -51,11 +51,10 @@ func StartFerretDB() (*FerretDB, error) {
 
 // buildFerretDB gives the program in bin/, which Go makes anew only if it has changed.
 func buildFerretDB() (string, error) {
-	out, err := exec.Command("go", "env", "GOMOD").Output()
+	root, err := moduleRoot()
 	if err != nil {
 		return "", err
 	}
-	root := filepath.Dir(strings.TrimSpace(string(out)))
 	bin := filepath.Join(root, "bin")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-// Package testservers starts PostgreSQL, Redis and a stand-in for MongoDB for tests: private ones, each in a folder of its own
+// Package testservers starts PostgreSQL, Redis, nginx and a stand-in for MongoDB for tests: private ones, each in a folder of its own
 // and on a free port, that end with the process that started them. They can be stopped, killed and
 // started again, to see what becomes of those who use them.
 //
@@ -7,6 +7,7 @@
 package testservers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type server struct {
 	program string
 	args    []string
 	as      *syscall.Credential
+	orphan  syscall.Signal // what it gets when the test ends without ending it; 0: SIGKILL
 	ping    func(ctx context.Context) error
 	command *exec.Cmd
 	ended   chan struct{}
@@ -66,7 +68,7 @@ func (s *server) Start() error {
 	defer func() { _ = log.Close() }()
 	s.command = exec.Command(s.program, s.args...)
 	s.command.Dir, s.command.Stdout, s.command.Stderr = s.dir, log, log
-	s.command.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	s.command.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Setpgid: true, Pdeathsig: cmp.Or(s.orphan, syscall.SIGKILL)}
 	s.ended = make(chan struct{})
 	started := make(chan error)
 	go func() {
@@ -108,6 +110,9 @@ func (s *server) Kill() {
 	_ = syscall.Kill(-s.command.Process.Pid, syscall.SIGKILL)
 	<-s.ended
 }
+
+// Pid is the id of the server's first process.
+func (s *server) Pid() int { return s.command.Process.Pid }
 
 // Pause has the server answer nothing until Resume, while its connections stay open.
 func (s *server) Pause() { _ = syscall.Kill(-s.command.Process.Pid, syscall.SIGSTOP) }

@@ -73,7 +73,7 @@ func TestNewSubmissionRules(t *testing.T) {
 func TestOptionsByLanguage(t *testing.T) {
 	t.Parallel()
 	config := DefaultConfig()
-	config.CompilerOptionsLanguages = "Go C++ Rust"
+	config.CompilerOptionsLanguages = names{"Go", "C++", "Rust"}
 	_, errs := NewSubmission(Params{"source_code": "x", "language_id": "50", "compiler_options": "-O2"}, false, config, testLanguages)
 	if got := errs["compiler_options"]; len(got) != 1 || got[0] != "setting compiler options is only allowed for Go, C++ and Rust" {
 		t.Errorf("got %v", errs)

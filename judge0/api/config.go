@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -17,22 +18,26 @@ type Config struct {
 	MaintenanceMode    bool   `env:"MAINTENANCE_MODE" json:"maintenance_mode"`
 	MaintenanceMessage string `env:"MAINTENANCE_MESSAGE" json:"-"`
 
-	EnableWaitResult           bool   `env:"ENABLE_WAIT_RESULT" json:"enable_wait_result"`
-	EnableCompilerOptions      bool   `env:"ENABLE_COMPILER_OPTIONS" json:"enable_compiler_options"`
-	CompilerOptionsLanguages   string `env:"ALLOWED_LANGUAGES_FOR_COMPILER_OPTIONS" json:"-"`
-	EnableCommandLineArguments bool   `env:"ENABLE_COMMAND_LINE_ARGUMENTS" json:"enable_command_line_arguments"`
-	EnableSubmissionDelete     bool   `env:"ENABLE_SUBMISSION_DELETE" json:"enable_submission_delete"`
-	EnableCallbacks            bool   `env:"ENABLE_CALLBACKS" json:"enable_callbacks"`
-	EnableAdditionalFiles      bool   `env:"ENABLE_ADDITIONAL_FILES" json:"enable_additional_files"`
-	EnableBatchedSubmissions   bool   `env:"ENABLE_BATCHED_SUBMISSIONS" json:"enable_batched_submissions"`
+	EnableWaitResult           bool  `env:"ENABLE_WAIT_RESULT" json:"enable_wait_result"`
+	EnableCompilerOptions      bool  `env:"ENABLE_COMPILER_OPTIONS" json:"enable_compiler_options"`
+	CompilerOptionsLanguages   names `env:"ALLOWED_LANGUAGES_FOR_COMPILER_OPTIONS" json:"allowed_languages_for_compile_options"`
+	EnableCommandLineArguments bool  `env:"ENABLE_COMMAND_LINE_ARGUMENTS" json:"enable_command_line_arguments"`
+	EnableSubmissionDelete     bool  `env:"ENABLE_SUBMISSION_DELETE" json:"enable_submission_delete"`
+	EnableCallbacks            bool  `env:"ENABLE_CALLBACKS" json:"enable_callbacks"`
+	EnableAdditionalFiles      bool  `env:"ENABLE_ADDITIONAL_FILES" json:"enable_additional_files"`
+	EnableBatchedSubmissions   bool  `env:"ENABLE_BATCHED_SUBMISSIONS" json:"enable_batched_submissions"`
 
 	CallbacksMaxTries int     `env:"CALLBACKS_MAX_TRIES" json:"callbacks_max_tries"`
 	CallbacksTimeout  float64 `env:"CALLBACKS_TIMEOUT" json:"callbacks_timeout"`
 
-	MaxQueueSize            int `env:"MAX_QUEUE_SIZE" json:"max_queue_size"`
-	MaxSubmissionBatchSize  int `env:"MAX_SUBMISSION_BATCH_SIZE" json:"max_submission_batch_size"`
-	MaxExtractSize          int `env:"MAX_EXTRACT_SIZE" json:"max_extract_size"`
-	SubmissionCacheDuration int `env:"SUBMISSION_CACHE_DURATION" json:"submission_cache_duration"`
+	MaxQueueSize           int `env:"MAX_QUEUE_SIZE" json:"max_queue_size"`
+	MaxSubmissionBatchSize int `env:"MAX_SUBMISSION_BATCH_SIZE" json:"max_submission_batch_size"`
+	MaxExtractSize         int `env:"MAX_EXTRACT_SIZE" json:"max_extract_size"`
+
+	// Clients look for these, and they do nothing here: answers are never out of date, and there is
+	// no homepage.
+	SubmissionCacheDuration float64 `env:"SUBMISSION_CACHE_DURATION" json:"submission_cache_duration"`
+	UseDocsAsHomepage       bool    `env:"USE_DOCS_AS_HOMEPAGE" json:"use_docs_as_homepage"`
 
 	CPUTimeLimit    float64 `env:"CPU_TIME_LIMIT" json:"cpu_time_limit"`
 	MaxCPUTimeLimit float64 `env:"MAX_CPU_TIME_LIMIT" json:"max_cpu_time_limit"`
@@ -60,8 +65,17 @@ type Config struct {
 	AllowEnableNetwork    bool `env:"ALLOW_ENABLE_NETWORK" json:"allow_enable_network"`
 }
 
-// DefaultConfig is Judge0's own, but for AllowEnableNetwork: untrusted code gets no network unless
-// an operator says so.
+// names are separated by blanks in a setting, and a list in an answer, never null.
+type names []string
+
+func (n names) MarshalJSON() ([]byte, error) {
+	if n == nil {
+		return []byte("[]"), nil
+	}
+	return json.Marshal([]string(n))
+}
+
+// DefaultConfig is Judge0's own, but for AllowEnableNetwork: untrusted code gets no network.
 func DefaultConfig() Config {
 	return Config{
 		EnableWaitResult: true, EnableCompilerOptions: true, EnableCommandLineArguments: true,
@@ -126,6 +140,8 @@ func setField(f reflect.Value, text string) error {
 			return fmt.Errorf("%q is no number of 0 or more", text)
 		}
 		f.SetFloat(n)
+	case reflect.Slice:
+		f.Set(reflect.ValueOf(names(strings.Fields(text))))
 	default:
 		f.SetString(text)
 	}

@@ -27,11 +27,32 @@ func (e Errors) add(attribute, message string) { e[attribute] = append(e[attribu
 // any JSON value from a body.
 type Params map[string]any
 
-// ParamsFromQuery takes the first value of each name.
+// ParamsFromQuery takes the first value of each name. The submissions of a batch come as Rails has it,
+// submissions[][source_code]=…&submissions[][language_id]=… once for each of them.
 func ParamsFromQuery(values url.Values) Params {
 	p := make(Params, len(values))
-	for name := range values {
+	var batch []any
+	for name, list := range values {
 		p[name] = values.Get(name)
+		attribute, ok := strings.CutPrefix(name, "submissions[][")
+		if !ok || !strings.HasSuffix(attribute, "]") {
+			continue
+		}
+		if batch == nil {
+			batch = make([]any, len(list))
+			for i := range batch {
+				batch[i] = map[string]any{}
+			}
+		}
+		if len(list) != len(batch) { // whose is whose can't be told
+			return p
+		}
+		for i, value := range list {
+			batch[i].(map[string]any)[strings.TrimSuffix(attribute, "]")] = value
+		}
+	}
+	if batch != nil {
+		p["submissions"] = batch
 	}
 	return p
 }
@@ -212,7 +233,7 @@ func (r *reader) options(s *Submission, language Language, config Config, langua
 		case language.CompileCmd == "" && language.ID != 0:
 			r.errors.add("compiler_options", "setting compiler options is only allowed for compiled languages")
 		default:
-			if names := strings.Fields(config.CompilerOptionsLanguages); len(names) > 0 && !slices.Contains(names, language.family()) {
+			if names := config.CompilerOptionsLanguages; len(names) > 0 && !slices.Contains(names, language.family()) {
 				r.errors.add("compiler_options", "setting compiler options is only allowed for "+sentence(names))
 			}
 		}

@@ -282,9 +282,12 @@ func decimalOrNil(seconds *float64) any {
 	return decimal(*seconds)
 }
 
+// Timestamp writes a time as Judge0 does: ISO 8601 in UTC, with milliseconds.
+func Timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
 func timestamp(t *time.Time) any {
 	if t == nil || t.IsZero() {
 		return nil
 	}
-	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+	return Timestamp(*t)
 }

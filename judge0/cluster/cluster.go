@@ -9,8 +9,10 @@ package cluster
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -187,10 +189,9 @@ type Reports interface {
 // seen for three times as long counts as gone.
 const reportEvery = 5 * time.Second
 
-// NewReporter makes a task that tells of a worker.
-func NewReporter(r Reports, id, host string, languages api.Languages, state State, log *slog.Logger) *Task {
+// NewReporter makes a task that tells of a worker: what w says, and how busy it is.
+func NewReporter(r Reports, w store.Worker, state State, log *slog.Logger) *Task {
 	return newTask(reportEvery, func(ctx context.Context) {
-		w := store.Worker{ID: id, Host: host, Languages: languages.All()}
 		w.Slots, w.Working, w.Failed = state.State()
 		if err := r.Report(ctx, w); err != nil && ctx.Err() == nil {
 			log.Warn("report this worker", "error", err)
@@ -273,6 +274,22 @@ func (f *Fleet) Languages() api.Languages {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.languages
+}
+
+// Isolation tells what holds the programs, each kind once.
+func (f *Fleet) Isolation() string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	kinds := map[string]bool{}
+	for _, w := range f.workers {
+		if w.Isolation != "" {
+			kinds[w.Isolation] = true
+		}
+	}
+	if len(kinds) == 0 {
+		return "unknown: no worker has told"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(kinds)), "; ")
 }
 
 // State sums up the workers that are there.

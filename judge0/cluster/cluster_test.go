@@ -22,18 +22,19 @@ func TestFleet(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	python, c, old := api.Language{ID: 71, Name: "Python (3.11.2)"}, api.Language{ID: 50, Name: "C (GCC 12.2.0)"}, api.Language{ID: 4, Name: "C (gcc 7.2.0)", IsArchived: true}
-	both := store.Worker{ID: "both", Slots: 4, Working: 1, Failed: 1, Languages: []api.Language{python, c, old}, SeenAt: now}
-	one := store.Worker{ID: "one", Slots: 2, Working: 2, Languages: []api.Language{python, old}, SeenAt: now.Add(-time.Second)}
-	gone := store.Worker{ID: "gone", Slots: 8, Languages: []api.Language{c}, SeenAt: now.Add(-time.Hour)}
+	both := store.Worker{ID: "both", Isolation: "strong", Slots: 4, Working: 1, Failed: 1, Languages: []api.Language{python, c, old}, SeenAt: now}
+	one := store.Worker{ID: "one", Isolation: "weak", Slots: 2, Working: 2, Languages: []api.Language{python, old}, SeenAt: now.Add(-time.Second)}
+	gone := store.Worker{ID: "gone", Isolation: "other", Slots: 8, Languages: []api.Language{c}, SeenAt: now.Add(-time.Hour)}
 	for name, tc := range map[string]struct {
 		workers        directory
 		active, all    []int
 		slots, working int
+		isolation      string
 	}{
-		"a language that one lacks is not served": {directory{both, one, gone}, []int{71}, []int{4, 50, 71}, 6, 3},
-		"those that are gone don't count":         {directory{both, gone}, []int{50, 71}, []int{4, 50, 71}, 4, 1},
-		"the last that was there is waited for":   {directory{gone}, []int{50}, []int{50}, 0, 0},
-		"none":                                    {nil, nil, nil, 0, 0},
+		"a language that one lacks is not served": {directory{both, one, gone}, []int{71}, []int{4, 50, 71}, 6, 3, "strong; weak"},
+		"those that are gone don't count":         {directory{both, both, gone}, []int{50, 71}, []int{4, 50, 71}, 8, 2, "strong"},
+		"the last that was there is waited for":   {directory{gone}, []int{50}, []int{50}, 0, 0, "unknown: no worker has told"},
+		"none":                                    {nil, nil, nil, 0, 0, "unknown: no worker has told"},
 	} {
 		f := NewFleet(tc.workers, time.Hour, slog.New(slog.DiscardHandler))
 		if err := f.Read(ctx, tc.workers); err != nil {
@@ -51,8 +52,8 @@ func TestFleet(t *testing.T) {
 		}
 		languages := f.Languages()
 		slots, working, _ := f.State()
-		if active, all := ids(languages.Active()), ids(languages.All()); !reflect.DeepEqual(active, tc.active) || !reflect.DeepEqual(all, tc.all) || slots != tc.slots || working != tc.working {
-			t.Errorf("%s: %v of %v, %d slots, %d working", name, active, all, slots, working)
+		if active, all := ids(languages.Active()), ids(languages.All()); !reflect.DeepEqual(active, tc.active) || !reflect.DeepEqual(all, tc.all) || slots != tc.slots || working != tc.working || f.Isolation() != tc.isolation {
+			t.Errorf("%s: %v of %v, %d slots, %d working, %s", name, active, all, slots, working, f.Isolation())
 		}
 	}
 }

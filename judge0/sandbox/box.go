@@ -211,6 +211,7 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 	switch {
 	case group != nil:
 		err = out.readGroup(group, result.Self)
+		out.withinMemory(c.Limits)
 	case report != nil:
 		err = out.readReport(report)
 	}
@@ -247,6 +248,7 @@ func (b *Box) lost(limits Limits, why cause, err error) (out Outcome, _ error) {
 	if b.group != nil {
 		out.CPU, _ = b.group.cpu()
 		out.Memory, _ = b.group.memoryPeak()
+		out.withinMemory(limits)
 	}
 	out.TimedOut = why == overCPU || limits.CPU > 0 && out.CPU > limits.CPU
 	if out.WallTimedOut = why == overWall && !out.TimedOut; out.WallTimedOut {
@@ -340,6 +342,13 @@ func (o *Outcome) readGroup(group cgroup, first time.Duration) error {
 		return fmt.Errorf("read whether memory ran out: %w", err)
 	}
 	return nil
+}
+
+// withinMemory leaves out what the kernel lends a process beyond the limit of its group while it kills it.
+func (o *Outcome) withinMemory(limits Limits) {
+	if limits.Memory > 0 {
+		o.Memory = min(o.Memory, limits.Memory)
+	}
 }
 
 // readReport takes what the launcher wrote. Where it was killed with its program, there is none.

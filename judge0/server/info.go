@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"runtime"
@@ -43,7 +44,9 @@ func (s *Server) about(c *gin.Context) {
 
 func (s *Server) version(c *gin.Context) { c.String(http.StatusOK, "%s", api.Version) }
 func (s *Server) license(c *gin.Context) { c.String(http.StatusOK, "%s", s.o.About.License) }
-func (s *Server) isolate(c *gin.Context) { c.String(http.StatusOK, "%s", s.o.Isolate()) }
+func (s *Server) isolate(c *gin.Context) {
+	c.String(http.StatusOK, "Sandgate sandbox: %s\n", s.o.Isolation())
+}
 
 func (s *Server) listStatuses(c *gin.Context) { c.JSON(http.StatusOK, api.Statuses()) }
 
@@ -82,7 +85,13 @@ func (s *Server) getLanguage(c *gin.Context) {
 
 func (s *Server) configInfo(c *gin.Context) { c.JSON(http.StatusOK, s.o.Config) }
 
-func (s *Server) systemInfo(c *gin.Context) { c.JSON(http.StatusOK, s.o.System()) }
+// systemInfo tells of the machine, and of what holds programs: where that is the weaker kind, whoever
+// looks after the engine has to see it.
+func (s *Server) systemInfo(c *gin.Context) {
+	info := SystemInfo{"Sandbox": s.o.Isolation()}
+	maps.Copy(info, s.o.System())
+	c.JSON(http.StatusOK, info)
+}
 
 func (s *Server) listWorkers(c *gin.Context) {
 	slots, working, failed := s.o.Workers.State()
@@ -187,7 +196,7 @@ func (s *Server) countedStatistics(ctx context.Context, again bool) (gin.H, erro
 	}
 	cache.until = now.Add(statisticsAge)
 	cache.value = gin.H{
-		"created_at": now, "cached_until": cache.until,
+		"created_at": api.Timestamp(now), "cached_until": api.Timestamp(cache.until),
 		"submissions": gin.H{"total": counted.Total, "today": counted.Today, "last_30_days": days},
 		"languages":   languages, "statuses": statuses,
 		"database": gin.H{"size_pretty": size(counted.Size), "size_in_bytes": counted.Size},

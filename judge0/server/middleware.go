@@ -113,7 +113,7 @@ func (s *Server) checkOrigin(c *gin.Context) {
 		return
 	}
 	allow, disallow := s.o.Access.AllowOrigins, s.o.Access.DisallowOrigins
-	if len(allow) > 0 && !slices.Contains(allow, origin) || slices.Contains(disallow, origin) {
+	if len(allow) > 0 && !hasOrigin(allow, origin) || hasOrigin(disallow, origin) {
 		if c.Request.Method == http.MethodOptions {
 			c.AbortWithStatus(http.StatusForbidden)
 		}
@@ -133,6 +133,15 @@ func (s *Server) checkOrigin(c *gin.Context) {
 		c.Header("Access-Control-Max-Age", "7200")
 		c.AbortWithStatus(http.StatusOK)
 	}
+}
+
+// hasOrigin tells whether origin is in the list. As in Judge0 an entry without a scheme stands for any,
+// and * for every origin.
+func hasOrigin(list []string, origin string) bool {
+	_, host, _ := strings.Cut(origin, "://")
+	return slices.ContainsFunc(list, func(entry string) bool {
+		return entry == "*" || strings.EqualFold(entry, origin) || host != "" && strings.EqualFold(entry, host)
+	})
 }
 
 // tokens are hashes: comparing them takes the same time whatever is given, its length included.

@@ -78,7 +78,7 @@ type Options struct {
 	Workers    Workers
 	Ready      func() error      // why no submission can be run now, or nil
 	About      About             //
-	Isolate    func() string     // the answer of GET /isolate: what the sandbox is
+	Isolation  func() string     // what holds the programs, in words; for GET /isolate and /system_info
 	Gatherer   http.Handler      // the answer of GET /metrics; nil: 404
 	Metrics    *metrics.Metrics  //
 	Logger     *slog.Logger      //
@@ -126,8 +126,8 @@ func New(o Options) *Server {
 	if o.System == nil {
 		o.System = sync.OnceValue(readSystemInfo)
 	}
-	if o.Isolate == nil {
-		o.Isolate = func() string { return "" }
+	if o.Isolation == nil {
+		o.Isolation = func() string { return "unknown" }
 	}
 	o.Access.AuthnHeader = orDefault(o.Access.AuthnHeader, "X-Auth-Token")
 	o.Access.AuthzHeader = orDefault(o.Access.AuthzHeader, "X-Auth-User")

@@ -196,6 +196,8 @@ func TestContract(t *testing.T) {
 		{"batch", exchange{method: "POST", path: "/submissions/batch", body: batchOf(2)}, 201, `[` + token + `,` + token + `]`},
 		{"batch, some wrong", exchange{method: "POST", path: "/submissions/batch/", body: `{"submissions":[{"language_id":71},` + good + `,7]}`}, 201, `[{"source_code":["can't be blank"]},` + token + `,` + missing + `]`},
 		{"batch, all wrong", exchange{method: "POST", path: "/submissions/batch", body: `{"submissions":[{}]}`}, 422, `[` + missing + `]`},
+		{"batch, by form", exchange{method: "POST", path: "/submissions/batch", body: "submissions[][source_code]=1&submissions[][language_id]=71&submissions[][source_code]=&submissions[][language_id]=71", header: form}, 201, `[` + token + `,{"source_code":["can't be blank"]}]`},
+		{"batch, by form, in pieces", exchange{method: "POST", path: "/submissions/batch", body: "submissions[][source_code]=1&submissions[][language_id]=71&submissions[][source_code]=2", header: form}, 400, "~"},
 		{"batch, missing", exchange{method: "POST", path: "/submissions/batch"}, 400, `{"error":"there should be at least one submission in a batch"}`},
 		{"batch, empty", exchange{method: "POST", path: "/submissions/batch", body: batchOf(0)}, 400, `{"error":"there should be at least one submission in a batch"}`},
 		{"batch, no list", exchange{method: "POST", path: "/submissions/batch", body: `{"submissions":"x"}`}, 400, "~"},
@@ -296,6 +298,13 @@ func TestWhatIsSwitchedOff(t *testing.T) {
 	off := start(t, never, func(o *judge0.Options) {
 		o.Config.EnableSubmissionDelete, o.Config.MaintenanceMode, o.Config.MaintenanceMessage = false, true, "back soon"
 	})
+	noMessage := start(t, never, func(o *judge0.Options) { o.Config.MaintenanceMode = true })
+	network := start(t, never, func(o *judge0.Options) { o.Config.AllowEnableNetwork, o.Config.EnableNetwork = true, true })
+	barred := start(t, never, func(o *judge0.Options) {
+		c := &o.Config
+		c.EnableCompilerOptions, c.EnableCommandLineArguments, c.EnableCallbacks, c.EnableAdditionalFiles = false, false, false, false
+		c.AllowPerProcessTime, c.AllowPerProcessMemory = false, false
+	})
 	noDelete := start(t, never, func(o *judge0.Options) { o.Config.EnableSubmissionDelete = false })
 	for _, tc := range []struct {
 		base   string
@@ -308,9 +317,20 @@ func TestWhatIsSwitchedOff(t *testing.T) {
 		{base, exchange{method: "GET", path: "/submissions/batch?tokens=x"}, 400, `{"error":"batched submissions are not allowed"}`},
 		{noDelete, exchange{method: "DELETE", path: "/submissions/x", header: authorized}, 400, `{"error":"delete not allowed"}`},
 		{off, exchange{method: "POST", path: "/submissions", body: good}, 503, `{"error":"back soon"}`},
+		{off, exchange{method: "POST", path: "/submissions/batch", body: batchOf(1)}, 503, `{"error":"back soon"}`},
+		{off, exchange{method: "DELETE", path: "/submissions/x", header: authorized}, 503, `{"error":"back soon"}`},
+		{off, exchange{method: "GET", path: "/languages/71/"}, 200, "~"},
+		{noMessage, exchange{method: "POST", path: "/submissions", body: good}, 503, `{"error":"Judge0 is currently in maintenance."}`},
+		{barred, exchange{method: "POST", path: "/submissions", body: `{"source_code":"x","language_id":50,"compiler_options":"a","command_line_arguments":"b","callback_url":"http://x","additional_files":"UEs=",` +
+			`"enable_network":true,"enable_per_process_and_thread_time_limit":true,"enable_per_process_and_thread_memory_limit":true}`}, 422,
+			`{"additional_files":["setting additional files is not allowed"],"callback_url":["setting callback is not allowed"],"command_line_arguments":["setting command line arguments is not allowed"],` +
+				`"compiler_options":["setting compiler options is not allowed"],"enable_network":["enabling network is not allowed"],` +
+				`"enable_per_process_and_thread_memory_limit":["this option cannot be enabled"],"enable_per_process_and_thread_time_limit":["this option cannot be enabled"]}`},
+		// A network is never given, whatever the settings say.
+		{network, exchange{method: "POST", path: "/submissions", body: `{"source_code":"x","language_id":71,"enable_network":true}`}, 422, `{"enable_network":["enabling network is not allowed"]}`},
 		{off, exchange{method: "GET", path: "/submissions/x"}, 404, ``},
 	} {
-		if response, body := send(t, tc.base, tc.x); response.StatusCode != tc.status || body != tc.want {
+		if response, body := send(t, tc.base, tc.x); response.StatusCode != tc.status || body != tc.want && tc.want != "~" {
 			t.Errorf("%s %s: got %d %s, want %d %s", tc.x.method, tc.x.path, response.StatusCode, body, tc.status, tc.want)
 		}
 	}
@@ -347,15 +367,56 @@ func TestAccess(t *testing.T) {
 			t.Errorf("%s %s %v: got %d %q, want %d", tc.x.method, tc.x.path, tc.x.header, response.StatusCode, body, tc.status)
 		}
 	}
-	for origin, want := range map[string]string{"https://a.test": "https://a.test", "https://b.test": ""} {
-		response, _ := send(t, base, exchange{method: "GET", path: "/version", header: map[string]string{"Origin": origin}})
-		if got := response.Header.Get("Access-Control-Allow-Origin"); got != want {
-			t.Errorf("%s: allowed %q", origin, got)
+	authorized := start(t, echo, func(o *judge0.Options) {
+		o.Access = server.Access{AuthzTokens: []string{"one", "two"}, AuthzHeader: "X-Boss"}
+	})
+	for _, tc := range []struct {
+		x      exchange
+		status int
+	}{
+		{exchange{method: "POST", path: "/authorize", header: map[string]string{"X-Boss": "two"}}, 200},
+		{exchange{method: "POST", path: "/authorize/?X-Boss=one"}, 200},
+		{exchange{method: "POST", path: "/authorize", header: map[string]string{"X-Auth-User": "one"}}, 403},
+		{exchange{method: "GET", path: "/submissions/?X-Boss=two"}, 200},
+		{exchange{method: "GET", path: "/submissions?X-Boss=three"}, 403},
+		{exchange{method: "DELETE", path: "/submissions/x?X-Boss=three"}, 403},
+		{exchange{method: "POST", path: "/authenticate"}, 200},
+	} {
+		if response, _ := send(t, authorized, tc.x); response.StatusCode != tc.status {
+			t.Errorf("%s %s %v: got %d, want %d", tc.x.method, tc.x.path, tc.x.header, response.StatusCode, tc.status)
 		}
 	}
 	response, _ := send(t, base, exchange{method: "OPTIONS", path: "/submissions", header: map[string]string{"Origin": "https://a.test", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-key"}})
 	if response.StatusCode != 200 || response.Header.Get("Access-Control-Allow-Headers") != "x-key" {
 		t.Errorf("preflight: %d %v", response.StatusCode, response.Header)
+	}
+
+	// As judge0.conf has it, an origin may come without its scheme.
+	for _, tc := range []struct{ allow, disallow, origin, want string }{
+		{"", "", "https://a.test", "*"},
+		{"https://a.test", "", "https://a.test", "https://a.test"},
+		{"https://a.test", "", "http://a.test", ""},
+		{"a.test b.test:8080", "", "http://a.test", "http://a.test"},
+		{"a.test b.test:8080", "", "https://b.test:8080", "https://b.test:8080"},
+		{"a.test b.test:8080", "", "https://b.test", ""},
+		{"a.test", "", "https://evil.a.test", ""},
+		{"a.test", "", "null", ""},
+		{"*", "", "https://x.test", "https://x.test"},
+		{"", "a.test", "https://a.test", ""},
+		{"", "a.test", "https://b.test", "https://b.test"},
+		{"a.test b.test", "b.test", "https://b.test", ""},
+	} {
+		base := start(t, echo, func(o *judge0.Options) {
+			o.Access = server.Access{AllowOrigins: strings.Fields(tc.allow), DisallowOrigins: strings.Fields(tc.disallow)}
+		})
+		response, _ := send(t, base, exchange{method: "GET", path: "/version", header: map[string]string{"Origin": tc.origin}})
+		if got := response.Header.Get("Access-Control-Allow-Origin"); got != tc.want || response.StatusCode != 200 {
+			t.Errorf("%+v: %d, allowed %q", tc, response.StatusCode, got)
+		}
+		response, _ = send(t, base, exchange{method: "OPTIONS", path: "/submissions", header: map[string]string{"Origin": tc.origin, "Access-Control-Request-Method": "POST"}})
+		if ok := response.StatusCode == 200; ok != (tc.want != "") {
+			t.Errorf("%+v: a preflight gives %d", tc, response.StatusCode)
+		}
 	}
 
 	for _, tc := range []struct {
@@ -377,6 +438,118 @@ func TestAccess(t *testing.T) {
 	}
 	if _, err := server.ParsePrefixes("1.2.3 x"); err == nil {
 		t.Error("junk passed for addresses")
+	}
+}
+
+// What clients with typed models of these answers look for; the library for Python fails without one of the first.
+func TestInformation(t *testing.T) {
+	t.Parallel()
+	base := start(t, echo, func(o *judge0.Options) { o.Config.CompilerOptionsLanguages, o.Holds = []string{"C", "C++"}, "thin air" })
+	var config map[string]any
+	read := func(path string, into any) {
+		t.Helper()
+		if _, body := send(t, base, exchange{method: "GET", path: path}); json.Unmarshal([]byte(body), into) != nil {
+			t.Fatalf("%s: %s", path, body)
+		}
+	}
+	read("/config_info", &config)
+	for _, key := range strings.Fields(`allow_enable_network allow_enable_per_process_and_thread_memory_limit allow_enable_per_process_and_thread_time_limit
+		allowed_languages_for_compile_options callbacks_max_tries callbacks_timeout cpu_extra_time cpu_time_limit enable_additional_files enable_batched_submissions
+		enable_callbacks enable_command_line_arguments enable_compiler_options enable_network enable_per_process_and_thread_memory_limit
+		enable_per_process_and_thread_time_limit enable_submission_delete enable_wait_result maintenance_mode max_cpu_extra_time max_cpu_time_limit max_extract_size
+		max_file_size max_max_file_size max_max_processes_and_or_threads max_memory_limit max_number_of_runs max_processes_and_or_threads max_queue_size max_stack_limit
+		max_submission_batch_size max_wall_time_limit memory_limit number_of_runs redirect_stderr_to_stdout stack_limit submission_cache_duration use_docs_as_homepage
+		wall_time_limit`) {
+		if config[key] == nil {
+			t.Errorf("config_info lacks %s", key)
+		}
+		delete(config, key)
+	}
+	if len(config) > 0 {
+		t.Errorf("config_info has %v, which no client knows", config)
+	}
+	var names struct {
+		Some []string `json:"allowed_languages_for_compile_options"`
+	}
+	if read("/config_info", &names); len(names.Some) != 2 {
+		t.Errorf("got %v", names)
+	}
+	if _, body := send(t, start(t, echo), exchange{method: "GET", path: "/config_info"}); !strings.Contains(body, `"allowed_languages_for_compile_options":[]`) {
+		t.Errorf("got %s", body)
+	}
+	var system map[string]string
+	if read("/system_info/", &system); system["Sandbox"] != "thin air" || system["CPU(s)"] == "" || system["Architecture"] == "" || system["Mem"] == "" || system["Swap"] == "" {
+		t.Errorf("got %v", system)
+	}
+	if _, body := send(t, base, exchange{method: "GET", path: "/isolate"}); body != "Sandgate sandbox: thin air\n" {
+		t.Errorf("got %q", body)
+	}
+
+	type statistics struct {
+		CreatedAt   string `json:"created_at"`
+		CachedUntil string `json:"cached_until"`
+		Submissions struct {
+			Total, Today int
+			Days         map[string]int `json:"last_30_days"`
+		}
+		Languages []struct {
+			Language api.Language
+			Count    int
+		}
+		Statuses []struct {
+			Status api.Status
+			Count  int
+		}
+		Database struct {
+			Pretty string `json:"size_pretty"`
+			Bytes  int    `json:"size_in_bytes"`
+		}
+	}
+	var none, cached, some statistics
+	read("/statistics", &none)
+	for range 3 {
+		send(t, base, exchange{method: "POST", path: "/submissions?wait=true", body: good})
+	}
+	if read("/statistics", &cached); cached.CreatedAt != none.CreatedAt || cached.Submissions.Total != 0 {
+		t.Errorf("it is not cached: %+v, then %+v", none, cached)
+	}
+	read("/statistics/?invalidate_cache=true", &some)
+	days := 0
+	for day, n := range some.Submissions.Days {
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			t.Error(err)
+		}
+		days += n
+	}
+	if some.Submissions.Total != 3 || some.Submissions.Today > 3 || days != 3 || len(some.Languages) != 1 || some.Languages[0].Language.ID != 71 || some.Languages[0].Language.Name != "Python (3.11.2)" ||
+		some.Languages[0].Count != 3 || len(some.Statuses) != 1 || some.Statuses[0].Status != api.StatusOf(api.Accepted) || some.Database.Bytes <= 0 || some.Database.Pretty == "" ||
+		!timePattern.MatchString(some.CreatedAt) || len(some.CreatedAt) != 24 || len(some.CachedUntil) != 24 {
+		t.Errorf("got %+v", some)
+	}
+}
+
+// Every route is there with a slash at its end too, without a redirect.
+func TestTrailingSlashes(t *testing.T) {
+	t.Parallel()
+	handler := server.New(server.Options{Config: api.DefaultConfig(), Languages: languages, Store: fakes{}, Queue: fakes{}, Results: fakes{}, Workers: fakes{}, Ready: func() error { return nil },
+		Access: server.Access{AuthzTokens: []string{authz}}, Gatherer: http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler)})
+	routes := handler.Routes()
+	if len(routes) < 30 {
+		t.Errorf("only %d routes", len(routes))
+	}
+	for _, route := range routes {
+		path := strings.NewReplacer(":id", "71", ":token", "x").Replace(route.Path)
+		var answers [2]*httptest.ResponseRecorder
+		for i, slash := range []string{"", "/"} {
+			r := httptest.NewRequest(route.Method, path+slash, nil)
+			r.Header.Set("X-Auth-User", authz)
+			answers[i] = httptest.NewRecorder()
+			handler.Handler().ServeHTTP(answers[i], r)
+		}
+		volatile := route.Path == "/statistics"
+		if answers[0].Code != answers[1].Code || answers[0].Code/100 == 3 || !volatile && answers[0].Body.String() != answers[1].Body.String() {
+			t.Errorf("%s %s: %d %s, with a slash %d %s", route.Method, path, answers[0].Code, answers[0].Body, answers[1].Code, answers[1].Body)
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ func (s *Server) inMaintenance(c *gin.Context) bool {
 	if !s.o.Config.MaintenanceMode {
 		return false
 	}
-	s.refuse(c, http.StatusServiceUnavailable, orDefault(s.o.Config.MaintenanceMessage, "Judge0 is in maintenance."))
+	s.refuse(c, http.StatusServiceUnavailable, orDefault(s.o.Config.MaintenanceMessage, "Judge0 is currently in maintenance."))
 	return true
 }
 

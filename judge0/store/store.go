@@ -45,6 +45,7 @@ type Unfinished struct {
 // Worker is what a worker process tells of itself. Failed counts runs that ended as Internal Error.
 type Worker struct {
 	ID, Host               string
+	Isolation              string // what holds its programs, in words
 	Slots, Working, Failed int
 	Languages              []api.Language
 	SeenAt                 time.Time // by the store's clock

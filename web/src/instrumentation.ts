@@ -1,7 +1,9 @@
 /** Runs once, before the first request. */
 export async function register() {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return;
+  const { notePeers } = await import('./server/clientAddress');
   const { publicUrl, settingFaults } = await import('./server/settings');
+  notePeers();
   const faults = settingFaults();
   if (faults.length > 0) {
     console.error(`The web client's settings are wrong:\n  ${faults.join('\n  ')}`);

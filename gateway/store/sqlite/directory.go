@@ -197,6 +197,7 @@ func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 	}); err != nil {
 		return err
 	}
+	defer s.ended.forget()
 	for n := removeAtOnce; n == removeAtOnce; {
 		if err := s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 			tokens, err := texts(tx, `SELECT token FROM submissions WHERE account = ? AND state = 3 LIMIT ?`, id, removeAtOnce)

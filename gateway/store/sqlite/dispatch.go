@@ -42,6 +42,7 @@ func (s *Store) Begin(ctx context.Context, sub *submission.Submission) (changed 
 // Finish stores the result of a submission, and the call that its client is owed; false if it has a
 // result, or is gone.
 func (s *Store) Finish(ctx context.Context, sub *submission.Submission) (changed bool, err error) {
+	before := s.ended.before()
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		changed, err = tx.ExecOne(`UPDATE submissions SET state = 3, engine_token = ?, status = ?, started_at = ?, finished_at = ?, updated_at = ?,
 			exit_code = ?, exit_signal = ?, time = ?, wall_time = ?, memory = ?, execution_host = ?,
@@ -56,7 +57,11 @@ func (s *Store) Finish(ctx context.Context, sub *submission.Submission) (changed
 			SELECT seq, token, account, ?, 'pending', updated_at, updated_at FROM submissions WHERE token = ?`, *sub.CallbackURL, sub.Token)
 		return err
 	})
-	return changed && err == nil, err
+	if !changed || err != nil {
+		return false, err
+	}
+	s.ended.put(sub, before)
+	return true, nil
 }
 
 // Unfinished lists what a gateway carries and has not ended, in the order of intake, after the given

@@ -164,6 +164,9 @@ func (s *Store) Expire(ctx context.Context, now time.Time, fallback time.Duratio
 		removed, err = remove(tx, tokens)
 		return err
 	})
+	if removed > 0 {
+		s.ended.forget()
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -25,7 +25,10 @@ var schema string
 var leaving string
 
 // Store is an open database.
-type Store struct{ db *sqlitedb.DB }
+type Store struct {
+	db    *sqlitedb.DB
+	ended ended
+}
 
 // Options may be given to Open.
 type Options struct {
@@ -42,7 +45,7 @@ func Open(path string, options ...Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the gateway's store: %w", err)
 	}
-	return &Store{db}, nil
+	return &Store{db: db}, nil
 }
 
 // Close finishes the writes that wait and closes the file.

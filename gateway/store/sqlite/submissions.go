@@ -132,19 +132,54 @@ func read(scan func(...any) error) (row, error) {
 
 // Get gives one submission of an account.
 func (s *Store) Get(ctx context.Context, account, token string, what submission.Part) (*submission.Submission, error) {
+	if what == submission.Outcome {
+		switch sub := s.ended.get(token); {
+		case sub == nil:
+		case sub.Account != account:
+			return nil, submission.ErrNotFound
+		default:
+			return sub, nil
+		}
+	}
+	before := s.ended.before()
 	found, err := read(func(dest ...any) error {
 		return s.db.QueryRow(ctx, `SELECT `+columnsOf(what)+` FROM submissions WHERE token = ? AND account = ?`, []any{token, account}, dest...)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, submission.ErrNotFound
 	}
-	return found.Submission, err
+	if err != nil {
+		return nil, err
+	}
+	s.ended.put(found.Submission, before)
+	return found.Submission, nil
 }
 
 // GetMany gives those of tokens that the account owns.
 func (s *Store) GetMany(ctx context.Context, account string, tokens []string, what submission.Part) (map[string]*submission.Submission, error) {
+	found := make(map[string]*submission.Submission, len(tokens))
+	if what == submission.Outcome {
+		var others []string
+		for _, token := range tokens {
+			switch sub := s.ended.get(token); {
+			case sub == nil:
+				others = append(others, token)
+			case sub.Account == account:
+				found[token] = sub
+			}
+		}
+		tokens = others
+	}
+	if len(tokens) == 0 {
+		return found, nil
+	}
+	before := s.ended.before()
 	subs, err := s.query(ctx, `SELECT `+columnsOf(what)+` FROM submissions WHERE token IN (SELECT value FROM json_each(?)) AND account = ?`, list(tokens), account)
-	return byToken(subs), err
+	for _, sub := range subs {
+		s.ended.put(sub.Submission, before)
+		found[sub.Token] = sub.Submission
+	}
+	return found, err
 }
 
 func byToken(subs []row) map[string]*submission.Submission {
@@ -191,6 +226,7 @@ func (s *Store) Delete(ctx context.Context, account, token string) (*submission.
 		}
 		return err
 	})
+	s.ended.forget(token)
 	if err != nil {
 		return nil, false, err
 	}

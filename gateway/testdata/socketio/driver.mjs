@@ -1,7 +1,9 @@
 // Drives real clients of Socket.IO for a test in Go. Commands come as lines of JSON on standard input:
-//   {do: 'open', client, url, options}   {do: 'emit', client, args}   {do: 'close', client}
+//   {do: 'open', client, url, options, from}: from is the address that it comes from, of this host
+//   {do: 'emit', client, args}   {do: 'close', client}
 //   {do: 'transport', client, name}: says so when the client has come to use it
 // What happens goes out as lines of JSON: {client, event, args}. The answer to an emit is an event 'ack'.
+import { Agent } from 'node:http';
 import { createInterface } from 'node:readline';
 import { io } from 'socket.io-client';
 
@@ -10,8 +12,15 @@ const tell = (client, event, ...args) =>
   process.stdout.write(`${JSON.stringify({ client, event, args })}\n`);
 
 const commands = {
-  open({ client, url, options }) {
-    const socket = io(url, { forceNew: true, reconnection: false, timeout: 15000, ...options });
+  open({ client, url, options, from }) {
+    const agent = from && new Agent({ localAddress: from });
+    const socket = io(url, {
+      forceNew: true,
+      reconnection: false,
+      timeout: 15000,
+      ...(agent && { agent }),
+      ...options,
+    });
     clients.set(client, socket);
     socket.on('connect', () => tell(client, 'connect'));
     socket.on('connect_error', (error) =>

@@ -468,9 +468,9 @@ func (s *Store) Exclusive(ctx context.Context, what string, f func(context.Conte
 // Report notes what a worker tells of itself, and forgets those that were not seen for a day.
 func (s *Store) Report(ctx context.Context, w store.Worker) error {
 	_, err := s.change(ctx, "report a worker", `WITH gone AS (DELETE FROM workers WHERE seen_at < now() - interval '1 day' AND id <> $1)
-		INSERT INTO workers (id, host, slots, working, failed, languages, seen_at) VALUES ($1, $2, $3, $4, $5, $6, now())
-		ON CONFLICT (id) DO UPDATE SET host = $2, slots = $3, working = $4, failed = $5, languages = $6, seen_at = now()`,
-		w.ID, w.Host, w.Slots, w.Working, w.Failed, w.Languages)
+		INSERT INTO workers (id, host, slots, working, failed, languages, isolation, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, now())
+		ON CONFLICT (id) DO UPDATE SET host = $2, slots = $3, working = $4, failed = $5, languages = $6, isolation = $7, seen_at = now()`,
+		w.ID, w.Host, w.Slots, w.Working, w.Failed, w.Languages, w.Isolation)
 	return err
 }
 
@@ -484,12 +484,12 @@ func (s *Store) Leave(ctx context.Context, id string) error {
 // same clock.
 func (s *Store) Workers(ctx context.Context) (list []store.Worker, now time.Time, err error) {
 	err = s.call(ctx, "list workers", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT id, host, slots, working, failed, languages, seen_at, now() FROM workers WHERE seen_at > now() - interval '1 day' ORDER BY seen_at DESC, id`)
+		rows, err := s.pool.Query(ctx, `SELECT id, host, slots, working, failed, languages, isolation, seen_at, now() FROM workers WHERE seen_at > now() - interval '1 day' ORDER BY seen_at DESC, id`)
 		if err != nil {
 			return err
 		}
 		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (w store.Worker, err error) {
-			err = row.Scan(&w.ID, &w.Host, &w.Slots, &w.Working, &w.Failed, &w.Languages, &w.SeenAt, &now)
+			err = row.Scan(&w.ID, &w.Host, &w.Slots, &w.Working, &w.Failed, &w.Languages, &w.Isolation, &w.SeenAt, &now)
 			return w, err
 		})
 		return err

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/sandgate/sandgate/internal/testservers"
 	"github.com/sandgate/sandgate/judge0/api"
 	"github.com/sandgate/sandgate/judge0/store"
@@ -84,6 +86,31 @@ func TestManyMigrateAtOnceAndOneDoes(t *testing.T) {
 	}
 }
 
+// What an older release stored is there after the migration, and its workers can still report.
+func TestMigrateKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	url := database(t)
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(ctx) })
+	report := `INSERT INTO workers (id, host, slots, working, failed, languages, seen_at) VALUES ('old', 'h', 1, 0, 0, '[]', now()) ON CONFLICT (id) DO UPDATE SET seen_at = now()`
+	for _, script := range []string{`CREATE TABLE schema_version (version integer NOT NULL)`, `INSERT INTO schema_version VALUES (1)`, migrations[0], report} {
+		if _, err := conn.Exec(ctx, script); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openAt(t, Options{URL: url})
+	if list, _, err := s.Workers(ctx); err != nil || len(list) != 1 || list[0].ID != "old" || list[0].Isolation != "" {
+		t.Errorf("got %+v, %v", list, err)
+	}
+	if _, err := conn.Exec(ctx, report); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestExclusiveIsForOne(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -139,12 +166,12 @@ func TestWorkers(t *testing.T) {
 	ctx := context.Background()
 	s := openAt(t, Options{URL: database(t)})
 	for i := range 2 {
-		if err := s.Report(ctx, store.Worker{ID: "1", Host: "h", Slots: 4, Working: i, Failed: 1, Languages: []api.Language{{ID: 71, Name: "Python"}}}); err != nil {
+		if err := s.Report(ctx, store.Worker{ID: "1", Host: "h", Isolation: "strong", Slots: 4, Working: i, Failed: 1, Languages: []api.Language{{ID: 71, Name: "Python"}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	list, now, err := s.Workers(ctx)
-	if err != nil || len(list) != 1 || list[0].Slots != 4 || list[0].Working != 1 || list[0].Languages[0].Name != "Python" || now.Sub(list[0].SeenAt) > time.Minute {
+	if err != nil || len(list) != 1 || list[0].Slots != 4 || list[0].Working != 1 || list[0].Isolation != "strong" || list[0].Languages[0].Name != "Python" || now.Sub(list[0].SeenAt) > time.Minute {
 		t.Errorf("got %+v, %v, %v", list, now, err)
 	}
 	if err := s.Leave(ctx, "1"); err != nil {
@@ -190,6 +217,25 @@ func TestAnAbsentDatabase(t *testing.T) {
 	}
 	if _, err := s.Create(ctx, submission); err != nil {
 		t.Error(err)
+	}
+	// One that answers nothing: somebody holds a lock.
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(ctx) })
+	if _, err := conn.Exec(ctx, `BEGIN; LOCK TABLE submissions`); err != nil {
+		t.Fatal(err)
+	}
+	begun = time.Now()
+	if _, err := s.Create(ctx, []store.New{{Submission: storetest.Submission("b")}}); err == nil || time.Since(begun) > 6*time.Second {
+		t.Errorf("it hangs: %v after %v", err, time.Since(begun))
+	}
+	if _, err := conn.Exec(ctx, `COMMIT`); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := s.Get(ctx, []string{"a"}, false); err != nil || found["a"] == nil {
+		t.Errorf("afterwards: %v, %v", found, err)
 	}
 	own.Kill()
 	if err := own.Start(); err != nil {

@@ -70,7 +70,8 @@ CREATE TABLE workers (
 	failed integer NOT NULL,
 	languages jsonb NOT NULL,
 	seen_at timestamptz NOT NULL
-);`}
+);`, `
+ALTER TABLE workers ADD COLUMN isolation text NOT NULL DEFAULT '';`}
 
 var errNewer = errors.New("it was made by a newer release")
 

@@ -23,13 +23,26 @@ function classOf(look: AnsiLook): string {
 }
 
 function styleOf({ colour, background, inverse }: AnsiLook): CSSProperties {
-  const [front, back] = inverse
+  const [asked, back] = inverse
     ? [background ?? 'var(--surface)', colour ?? 'var(--text)']
     : [colour, background];
+  const front = back === undefined ? asked : frontOn(back, asked);
   return {
     ...(front !== undefined && { color: css(front) }),
     ...(back !== undefined && { backgroundColor: css(back) }),
   };
+}
+
+/**
+ * The palette is made to be read on this page's ground, and so the ground's colour can be read on the
+ * palette; two colours of it on each other often can't. Of its own two colours a program is the judge.
+ */
+function frontOn(back: number | string, asked: number | string | undefined): number | string {
+  const [red, green, blue] = (typeof back === 'string' ? back.match(/\d+/g) : null) ?? [];
+  if (blue === undefined) return 'var(--surface)';
+  if (typeof asked === 'string' && asked.startsWith('rgb')) return asked;
+  const light = 0.3 * Number(red) + 0.59 * Number(green) + 0.11 * Number(blue);
+  return light > 140 ? '#000' : '#fff';
 }
 
 function css(colour: number | string): string {

@@ -33,6 +33,8 @@ interface Props {
   onChange: (text: string) => void;
 }
 
+const loadEditing = () => import('./editorEditing');
+
 /** How many texts keep their history while another is shown. */
 const KEPT = 40;
 
@@ -41,7 +43,12 @@ export function Editor(props: Props) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const states = useRef(new Map<string, EditorState>());
-  const slots = useRef({ mode: new Compartment(), search: new Compartment() });
+  const slots = useRef({
+    mode: new Compartment(),
+    search: new Compartment(),
+    editing: new Compartment(),
+  });
+  const tools = useRef<Awaited<ReturnType<typeof loadEditing>>>(null);
   const searching = useRef<Extension>([]);
   const marking = useRef(false);
   const attributes = useRef<Record<string, string>>({});
@@ -75,7 +82,6 @@ export function Editor(props: Props) {
         slots.current.mode.of([]), // its keys go before the general ones
         editorExtensions({
           nonce,
-          mode,
           attributes: () => attributes.current,
           onChange: (text) => {
             changed(text);
@@ -84,6 +90,7 @@ export function Editor(props: Props) {
             search(command);
           },
         }),
+        slots.current.editing.of(tools.current?.editing(mode) ?? []),
       ],
     }),
   );
@@ -93,19 +100,25 @@ export function Editor(props: Props) {
   }, [label, describedBy]);
 
   const shown = useRef('');
-  const loadMode = useEffectEvent((editor: EditorView) => {
+  /** Gives the text that is shown what editing takes, and its language. */
+  const equip = async (editor: EditorView) => {
     const wanted = documentKey;
-    // Without its colours the code is still code: a chunk that fails to load is no error to show.
-    if (mode === 'text') return;
-    void import('@/lib/languageModes')
-      .then((module) => module.loadLanguageMode(mode))
-      .then(
-        (extension) => {
-          if (view.current !== editor || shown.current !== wanted) return;
-          editor.dispatch({ effects: slots.current.mode.reconfigure(extension) });
-        },
-        () => undefined,
-      );
+    const isShown = () => view.current === editor && shown.current === wanted;
+    try {
+      const module = (tools.current = await loadEditing());
+      if (!isShown()) return;
+      const { editing: slot, mode: modeSlot } = slots.current;
+      if (isEmpty(slot.get(editor.state)))
+        editor.dispatch({ effects: slot.reconfigure(module.editing(mode)) });
+      if (mode === 'text' || !isEmpty(modeSlot.get(editor.state))) return;
+      const extension = await module.loadLanguageMode(mode);
+      if (isShown()) editor.dispatch({ effects: modeSlot.reconfigure(extension) });
+    } catch {
+      // Without its colours the code is still code: a chunk that fails to load is no error to show.
+    }
+  };
+  const onShown = useEffectEvent((editor: EditorView) => {
+    if (mode !== 'text' || tools.current !== null) void equip(editor);
   });
 
   // Before the next paint and the next key: what is typed belongs to the text that is seen.
@@ -123,8 +136,7 @@ export function Editor(props: Props) {
       editor.dispatch({ effects: slot.search.reconfigure(searching.current) });
     }
     shown.current = documentKey;
-    const mode = slot.mode.get(editor.state);
-    if (Array.isArray(mode) && mode.length === 0) loadMode(editor);
+    onShown(editor);
     return () => {
       kept.set(documentKey, editor.state);
       const oldest = kept.keys().next();
@@ -160,8 +172,12 @@ export function Editor(props: Props) {
     replace(text) {
       const editor = view.current;
       if (!editor) return;
-      editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } });
       editor.focus();
+      // With a history first, so that the person can undo it.
+      void equip(editor).then(() => {
+        if (view.current !== editor) return;
+        editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } });
+      });
     },
     goTo(number, column = 1) {
       const editor = view.current;
@@ -179,5 +195,12 @@ export function Editor(props: Props) {
     },
   }));
 
-  return <div ref={host} className="editor" />;
+  const comeNear = () => {
+    if (view.current && tools.current === null) void equip(view.current);
+  };
+  return <div ref={host} className="editor" onFocus={comeNear} onPointerEnter={comeNear} />;
+}
+
+function isEmpty(extension: Extension | undefined): boolean {
+  return Array.isArray(extension) && extension.length === 0;
 }

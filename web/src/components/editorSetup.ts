@@ -1,11 +1,3 @@
-import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
-import {
-  bracketMatching,
-  HighlightStyle,
-  indentOnInput,
-  indentUnit,
-  syntaxHighlighting,
-} from '@codemirror/language';
 import { EditorState, Prec, type Extension } from '@codemirror/state';
 import {
   drawSelection,
@@ -16,8 +8,6 @@ import {
   keymap,
   lineNumbers,
 } from '@codemirror/view';
-import { tags as t } from '@lezer/highlight';
-import { indentUnitFor } from '@/lib/fileModes';
 
 // Colours come from the page's custom properties, so themes switch without the editor's help.
 const look = EditorView.theme({
@@ -44,29 +34,14 @@ const look = EditorView.theme({
   },
 });
 
-const colours = HighlightStyle.define([
-  { tag: [t.keyword, t.modifier, t.operatorKeyword, t.self], color: 'var(--code-keyword)' },
-  { tag: [t.string, t.special(t.string), t.regexp, t.character], color: 'var(--code-string)' },
-  { tag: [t.number, t.bool, t.null, t.atom, t.escape], color: 'var(--code-number)' },
-  { tag: [t.comment, t.docString], color: 'var(--code-comment)', fontStyle: 'italic' },
-  {
-    tag: [t.function(t.variableName), t.function(t.propertyName), t.macroName],
-    color: 'var(--code-function)',
-  },
-  { tag: [t.typeName, t.className, t.namespace, t.standard(t.name)], color: 'var(--code-type)' },
-  { tag: [t.meta, t.processingInstruction, t.annotation], color: 'var(--code-meta)' },
-  { tag: t.invalid, color: 'var(--bad)' },
-]);
-
 interface EditorOptions {
   nonce: string;
-  /** Key of the language that the text is shown as. */
-  mode: string;
   attributes: () => Record<string, string>;
   onChange: (code: string) => void;
   onSearch: (command: 'find' | 'line') => void;
 }
 
+/** What shows the text and lets one type; the rest is in editorEditing. */
 export function editorExtensions(options: EditorOptions): Extension {
   const asked = (command: 'find' | 'line') => () => {
     options.onSearch(command);
@@ -85,18 +60,12 @@ export function editorExtensions(options: EditorOptions): Extension {
     highlightActiveLineGutter(),
     highlightActiveLine(),
     highlightSpecialChars(),
-    history(),
     drawSelection(),
     EditorState.tabSize.of(4),
-    indentUnit.of(indentUnitFor(options.mode)),
-    indentOnInput(),
-    bracketMatching(),
-    keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
     EditorView.contentAttributes.of(options.attributes),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) options.onChange(update.state.doc.toString());
     }),
-    syntaxHighlighting(colours),
     look,
   ];
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { choicesOf, groupChoices, languageById } from './languageChoices';
+import { knownLanguages } from './languages';
 
 const languages = [
   {
@@ -41,6 +42,22 @@ describe('the list of languages', () => {
     expect(labels('pyth 3')).toEqual([['Scripts', 'Python 3.13']]);
     expect(labels('main.c')).toEqual([['Systems', 'C GCC 14', 'C Clang 19']]);
     expect(labels('nothing')).toEqual([]);
+  });
+
+  it('is searched by what else people call a language', () => {
+    expect(labels('py')).toEqual([['Scripts', 'Python 3.13']]);
+    expect(labels('txt')).toEqual([['Other', 'Plain Text']]);
+    const found = (search: string) =>
+      groupChoices(
+        choicesOf(knownLanguages.map((key, id) => ({ id, key, name: key }))),
+        search,
+        [],
+      ).flatMap(({ choices }) => choices.map(({ key }) => key));
+    expect(found('c++')).toEqual(['cpp']);
+    expect(found('c#')).toEqual(['csharp']);
+    expect(found('golang')).toEqual(['go']);
+    expect(found('node')).toEqual(['javascript']);
+    expect(found('shell')).toEqual(['bash']);
   });
 });
 

@@ -1,6 +1,39 @@
 import type { Language } from './api';
 import { groups, traitsOf } from './languages';
 
+/** What else people call languages; their names, keys and files are searched as well. */
+const aliases: Record<string, string> = {
+  assembly: 'asm nasm x86',
+  bash: 'sh shell',
+  'common-lisp': 'cl sbcl',
+  cpp: 'c++ cxx',
+  csharp: 'c# cs .net dotnet mono',
+  elixir: 'ex exs',
+  erlang: 'erl',
+  fsharp: 'f# fs .net dotnet',
+  go: 'golang',
+  haskell: 'hs ghc',
+  javascript: 'js node nodejs ecmascript',
+  java: 'jdk openjdk',
+  kotlin: 'kt',
+  'multi-file': 'files zip archive make',
+  'objective-c': 'objc',
+  ocaml: 'ml',
+  octave: 'matlab',
+  pascal: 'delphi fpc',
+  perl: 'pl',
+  prolog: 'swipl',
+  python: 'py python3 cpython',
+  'python-for-ml': 'py numpy pandas machine learning science',
+  ruby: 'rb',
+  rust: 'rs',
+  scala: 'jvm',
+  sql: 'sqlite database',
+  text: 'txt cat',
+  typescript: 'ts',
+  vbnet: 'visual basic vb .net dotnet',
+};
+
 /** One line of the language list: a language, or one of its other versions. */
 export interface Choice {
   key: string;
@@ -39,12 +72,14 @@ export interface ChoiceGroup {
 
 /**
  * The choices that fit a search, in groups; without a search the recently used come first, too.
- * Every word of the search must begin a word of the name, or be part of the key.
+ * Every word of the search must begin a word of the name, or of another name of it, or be part of the
+ * key.
  */
 export function groupChoices(all: Choice[], search: string, recent: string[]): ChoiceGroup[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const fits = ({ key, label, version }: Choice) => {
-    const text = ` ${label} ${version} ${key} ${traitsOf(key).source}`.toLowerCase();
+    const text =
+      ` ${label} ${version} ${key} ${traitsOf(key).source} ${aliases[key] ?? ''}`.toLowerCase();
     return words.every((word) => text.includes(` ${word}`) || key.includes(word));
   };
   const found = all.filter(fits);

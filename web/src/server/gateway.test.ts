@@ -22,7 +22,10 @@ afterEach(() => {
   server.close();
 });
 
-const stay = new AbortController().signal;
+const from = new Headers();
+/** A browser's request for events, which it may leave. */
+const events = (signal?: AbortSignal, headers = {}) =>
+  new Request('http://page.example/events', { headers, signal: signal ?? null });
 
 describe('relayJson', () => {
   it('sends the key and passes on what the gateway says, but none of its headers', async () => {
@@ -34,7 +37,7 @@ describe('relayJson', () => {
       response.setHeader('Retry-After', '7');
       response.writeHead(503).end('{"detail":"Full."}');
     };
-    const relayed = await relayJson('/api/v1/run', { method: 'POST', body: '{}' });
+    const relayed = await relayJson('/api/v1/run', { from, method: 'POST', body: '{}' });
     expect(seen).toEqual(['POST', '/api/v1/run', 'the-key']);
     expect(relayed.status).toBe(503);
     expect(relayed.headers.get('content-type')).toBe('application/problem+json');
@@ -50,14 +53,14 @@ describe('relayJson', () => {
       response.setHeader('Content-Type', 'application/json');
       response.end('{}');
     };
-    await relayJson('/api/v1/languages');
-    await relayJson('/api/v1/submissions', { user: 'guest:a' });
+    await relayJson('/api/v1/languages', { from });
+    await relayJson('/api/v1/submissions', { from, user: 'guest:a' });
     expect(seen).toEqual([undefined, 'guest:a']);
   });
 
   it('passes on an answer without a body', async () => {
     answer = (_request, response) => response.writeHead(204).end();
-    const relayed = await relayJson('/api/v1/submissions/x', { method: 'DELETE' });
+    const relayed = await relayJson('/api/v1/submissions/x', { from, method: 'DELETE' });
     expect([relayed.status, await relayed.text()]).toEqual([204, '']);
   });
 
@@ -66,7 +69,7 @@ describe('relayJson', () => {
       response.setHeader('Content-Type', 'text/html');
       response.end('<h1>Welcome</h1>');
     };
-    const relayed = await relayJson('/api/v1/languages');
+    const relayed = await relayJson('/api/v1/languages', { from });
     expect(relayed.status).toBe(502);
     expect(await relayed.text()).not.toContain('Welcome');
   });
@@ -77,13 +80,13 @@ describe('relayJson', () => {
       requests++;
       response.writeHead(302, { Location: '/elsewhere' }).end();
     };
-    expect((await relayJson('/api/v1/languages')).status).toBe(502);
+    expect((await relayJson('/api/v1/languages', { from })).status).toBe(502);
     expect(requests).toBe(1);
   });
 
   it('says that the gateway is down in a sentence, without its address', async () => {
     vi.stubEnv('SANDGATE_URL', 'http://127.0.0.1:1');
-    const relayed = await relayJson('/api/v1/languages');
+    const relayed = await relayJson('/api/v1/languages', { from });
     expect(relayed.status).toBe(502);
     expect(relayed.headers.get('content-type')).toBe('application/problem+json');
     const text = await relayed.text();
@@ -100,7 +103,11 @@ describe('relayEvents', () => {
       response.write(`id: ${String(request.headers['last-event-id'])}\n\n`);
       more = () => response.end('event: result\n\n');
     };
-    const relayed = await relayEvents('/events', 'guest:a', '4', stay);
+    const relayed = await relayEvents(
+      '/events',
+      'guest:a',
+      events(undefined, { 'Last-Event-ID': '4' }),
+    );
     expect(relayed.headers.get('cache-control')).toBe('no-cache, no-transform');
     const reader = (relayed.body as ReadableStream<Uint8Array>).getReader();
     const next = async () => new TextDecoder().decode((await reader.read()).value);
@@ -119,7 +126,7 @@ describe('relayEvents', () => {
       };
     });
     const browser = new AbortController();
-    await relayEvents('/events', 'guest:a', null, browser.signal);
+    await relayEvents('/events', 'guest:a', events(browser.signal));
     browser.abort();
     await left;
   });
@@ -129,7 +136,7 @@ describe('relayEvents', () => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       response.write(': hello\n\n', () => response.destroy());
     };
-    const relayed = await relayEvents('/events', 'guest:a', null, stay);
+    const relayed = await relayEvents('/events', 'guest:a', events());
     expect(await relayed.text()).toBe(': hello\n\n');
   });
 
@@ -138,7 +145,7 @@ describe('relayEvents', () => {
       response.setHeader('Content-Type', 'application/problem+json');
       response.writeHead(404).end('{"detail":"No such submission."}');
     };
-    const relayed = await relayEvents('/events', 'guest:a', null, stay);
+    const relayed = await relayEvents('/events', 'guest:a', events());
     expect(relayed.status).toBe(404);
     expect(await relayed.json()).toEqual({ detail: 'No such submission.' });
   });

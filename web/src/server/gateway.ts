@@ -1,9 +1,12 @@
+import { clientAddress } from './clientAddress';
 import { problem } from './problem';
 
 const TIMEOUT_MS = 15_000;
 
 interface GatewayRequest {
   method?: 'GET' | 'POST' | 'DELETE';
+  /** The headers of the request that this is for: its sender's address goes along. */
+  from: Headers;
   /** On whose behalf; without one it is the server's own affair. */
   user?: string;
   headers?: Record<string, string>;
@@ -17,14 +20,19 @@ function settings() {
   return { base: base.replace(/\/+$/, ''), key: process.env.SANDGATE_API_KEY ?? '' };
 }
 
-async function callGateway(path: string, { user, ...request }: GatewayRequest): Promise<Response> {
+async function callGateway(
+  path: string,
+  { user, from, ...request }: GatewayRequest,
+): Promise<Response> {
   const { base, key } = settings();
+  const client = clientAddress(from);
   return fetch(base + path, {
     ...request,
     headers: {
       ...request.headers,
       ...(key && { 'X-Auth-Token': key }),
       ...(user !== undefined && { 'X-Sandgate-User': user }),
+      ...(client !== null && { 'X-Forwarded-For': client }),
     },
     cache: 'no-store',
     // The key goes to the configured host and nowhere a redirect points to.
@@ -60,7 +68,7 @@ function notSandgate(): Response {
 }
 
 /** A JSON call: the gateway's answer, or a problem that says why there is none. */
-export async function relayJson(path: string, request: GatewayRequest = {}): Promise<Response> {
+export async function relayJson(path: string, request: GatewayRequest): Promise<Response> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
   try {
@@ -89,13 +97,13 @@ export async function relayJson(path: string, request: GatewayRequest = {}): Pro
 export async function relayEvents(
   path: string,
   user: string,
-  lastEventId: string | null,
-  browserLeft: AbortSignal,
+  { headers, signal: browserLeft }: Request,
 ): Promise<Response> {
   const upstream = new AbortController();
   const timer = setTimeout(() => {
     upstream.abort(new DOMException('No answer', 'TimeoutError'));
   }, TIMEOUT_MS);
+  const lastEventId = headers.get('last-event-id');
   browserLeft.addEventListener('abort', () => {
     upstream.abort();
   });
@@ -103,6 +111,7 @@ export async function relayEvents(
   try {
     const answer = await callGateway(path, {
       user,
+      from: headers,
       signal: upstream.signal,
       headers: {
         Accept: 'text/event-stream',

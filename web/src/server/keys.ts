@@ -24,11 +24,12 @@ export function relayKeys(
     if (!mayHaveKeys(visitor))
       return problem(403, 'Sign in first', 'API keys belong to an account. Sign in to make one.');
     const { user } = visitor;
-    if (method !== 'POST') return relayJson(`/api/v1/keys${path}`, { method, user });
+    const from = request.headers;
+    if (method !== 'POST') return relayJson(`/api/v1/keys${path}`, { method, user, from });
 
     const body = await readBounded(request, MAX_KEY_BODY_BYTES);
     if (body === null) return problem(413, 'Content Too Large', 'That is too long for a key.');
     const headers = { 'Content-Type': 'application/json' };
-    return relayJson(`/api/v1/keys${path}`, { method, user, headers, body });
+    return relayJson(`/api/v1/keys${path}`, { method, user, from, headers, body });
   });
 }

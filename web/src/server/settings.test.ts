@@ -15,5 +15,6 @@ it('names all faults at once', () => {
   vi.stubEnv('SANDGATE_WEB_SECRET', 'short');
   vi.stubEnv('SANDGATE_WEB_URL', 'sandgate.example');
   vi.stubEnv('SANDGATE_OIDC_ISSUER', 'ftp://issuer.example');
-  expect(settingFaults()).toHaveLength(4);
+  vi.stubEnv('SANDGATE_TRUSTED_PROXIES', '10.0.0.0/40');
+  expect(settingFaults()).toHaveLength(5);
 });

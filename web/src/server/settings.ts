@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { parseNetworks } from './clientAddress';
 
 const SHORTEST_SECRET = 32;
 
@@ -55,5 +56,10 @@ export function settingFaults(): string[] {
       faults.push(`${name} is no http or https URL`);
   if (Boolean(SANDGATE_OIDC_ISSUER) !== Boolean(SANDGATE_OIDC_CLIENT_ID))
     faults.push('SANDGATE_OIDC_ISSUER and SANDGATE_OIDC_CLIENT_ID go together');
+  try {
+    parseNetworks(process.env.SANDGATE_TRUSTED_PROXIES ?? '');
+  } catch (error) {
+    faults.push(`SANDGATE_TRUSTED_PROXIES: ${(error as Error).message}`);
+  }
   return faults;
 }

@@ -3,5 +3,5 @@ import { relayJson } from '@/server/gateway';
 export const dynamic = 'force-dynamic';
 
 export function GET(request: Request) {
-  return relayJson('/api/v1/languages', { signal: request.signal });
+  return relayJson('/api/v1/languages', { from: request.headers, signal: request.signal });
 }

@@ -22,6 +22,7 @@ export async function POST(request: Request) {
     relayJson('/api/v1/run', {
       method: 'POST',
       user,
+      from: request.headers,
       headers: { 'Content-Type': 'application/json' },
       body,
     }),

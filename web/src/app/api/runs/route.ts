@@ -10,6 +10,10 @@ export function GET(request: Request) {
   for (const name of PASSED_ON)
     for (const value of asked.getAll(name)) if (value !== '') query.append(name, value);
   return forVisitor(request, ({ user }) =>
-    relayJson(`/api/v1/submissions?${query.toString()}`, { user, signal: request.signal }),
+    relayJson(`/api/v1/submissions?${query.toString()}`, {
+      user,
+      from: request.headers,
+      signal: request.signal,
+    }),
   );
 }

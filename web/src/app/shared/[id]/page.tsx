@@ -1,4 +1,5 @@
 import type { Metadata } from 'next';
+import { headers } from 'next/headers';
 import { notFound } from 'next/navigation';
 import { SharedRun } from '@/components/run/SharedRun';
 import type { WholeRun } from '@/lib/history';
@@ -11,7 +12,7 @@ export const metadata: Metadata = { title: 'A shared run', robots: { index: fals
 export default async function SharedPage({ params }: PageProps<'/shared/[id]'>) {
   const { id } = await params;
   if (!isShareId(id)) notFound();
-  const answer = await relayJson(`/api/v1/shared/${id}`);
+  const answer = await relayJson(`/api/v1/shared/${id}`, { from: await headers() });
   if (answer.status === 404) notFound();
   if (!answer.ok) {
     return (

@@ -13,6 +13,7 @@ export async function GET(request: Request, { params }: Context) {
   return forVisitor(request, ({ user }) =>
     relayJson(`/api/v1/submissions/${id}${withProgram ? '?program=true' : ''}`, {
       user,
+      from: request.headers,
       signal: request.signal,
     }),
   );
@@ -24,6 +25,6 @@ export async function DELETE(request: Request, { params }: Context) {
   const { id } = await params;
   if (!isRunId(id)) return notFound();
   return forVisitor(request, ({ user }) =>
-    relayJson(`/api/v1/submissions/${id}`, { method: 'DELETE', user }),
+    relayJson(`/api/v1/submissions/${id}`, { method: 'DELETE', user, from: request.headers }),
   );
 }

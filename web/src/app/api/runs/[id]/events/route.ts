@@ -7,11 +7,6 @@ export async function GET(request: Request, { params }: RouteContext<'/api/runs/
   const { id } = await params;
   if (!isRunId(id)) return notFound();
   return forVisitor(request, ({ user }) =>
-    relayEvents(
-      `/api/v1/submissions/${id}/events`,
-      user,
-      request.headers.get('last-event-id'),
-      request.signal,
-    ),
+    relayEvents(`/api/v1/submissions/${id}/events`, user, request),
   );
 }

@@ -19,6 +19,6 @@ async function change(method: 'POST' | 'DELETE', request: Request, { params }: C
   const { id } = await params;
   if (!isRunId(id)) return notFound();
   return forVisitor(request, ({ user }) =>
-    relayJson(`/api/v1/submissions/${id}/share`, { method, user }),
+    relayJson(`/api/v1/submissions/${id}/share`, { method, user, from: request.headers }),
   );
 }
