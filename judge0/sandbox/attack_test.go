@@ -823,6 +823,20 @@ func TestMountsBelowAFolderAreReadOnly(t *testing.T) {
 	}
 }
 
+// A program takes its own control group for the top of the tree, whether it is a run's first or second.
+func TestProgramsSeeTheirOwnControlGroupAlone(t *testing.T) {
+	t.Parallel()
+	if shared.Isolation().Cgroup != "v2" {
+		t.Skip("needs control groups of version 2, which this host does not give")
+	}
+	box := openBox(t, shared)
+	for range 2 {
+		if out := in(t, box, usual, "/bin/cat", "/proc/self/cgroup"); out.Stdout != "0::/\n" {
+			t.Errorf("got %+v", out)
+		}
+	}
+}
+
 // Programs are in none of the groups of the worker, whatever those may read.
 func TestGroupsOfTheWorkerStayOutside(t *testing.T) {
 	if os.Geteuid() != 0 {

@@ -9,6 +9,7 @@ mkdir -p /dev/shm /dev/pts
 mount -t devpts devpts /dev/pts
 for folder in /tmp /run /dev/shm; do mount -t tmpfs -o mode=1777 tmpfs $folder; done
 exec </dev/null >/dev/console 2>&1
+dmesg --console-off # it would write into the lines of the tests
 trap 'echo "@@ off"; busybox poweroff -f' EXIT
 
 argument() { tr ' ' '\n' </proc/cmdline | sed -n "s/^$1=//p"; }
