@@ -73,7 +73,7 @@ func start(box *wire.Box, p *wire.Program, files []int) (int, error) {
 		group = take()
 	}
 	if p.Offer {
-		// When memory runs out the program is to go, and never we. It inherits our score, and until it
+		// When memory runs out the program is to go, and never we or the worker. It inherits our score, and until it
 		// executes it shares our memory, so that one can't go without the other anyway.
 		if _, err := unix.Pwrite(score, []byte("1000"), 0); err != nil {
 			return 0, at("offer the program to the memory killer", err)
