@@ -270,10 +270,11 @@ func (l *load) start() {
 		l.crew.Go(func() {
 			for !l.stopped() {
 				l.gate.RLock()
-				open := c.ledger.open(c)
-				if len(open) < l.most {
+				switch open := c.ledger.open(c); {
+				case l.stopped():
+				case len(open) < l.most:
 					c.step()
-				} else {
+				default:
 					c.look(open)
 				}
 				l.gate.RUnlock()
@@ -298,9 +299,10 @@ func (l *load) rest() { l.gate.Lock() }
 // goOn ends a rest.
 func (l *load) goOn() { l.gate.Unlock() }
 
-// end stops all clients. They must not rest.
+// end stops all clients, which rest: nothing more is sent.
 func (l *load) end() {
 	close(l.stop)
+	l.goOn()
 	l.crew.Wait()
 }
 

@@ -194,7 +194,6 @@ func (d drill) site(name string) (rows []row, violations []violation, err error)
 		rows = append(rows, r)
 	}
 	crowd.again(time.Time{})
-	crowd.goOn()
 	crowd.end()
 	for deadline := time.Now().Add(time.Minute); l.checkCalls(false) > 0 && time.Now().Before(deadline); {
 		time.Sleep(100 * time.Millisecond)

@@ -205,7 +205,6 @@ func runSoak(bin programs, length time.Duration, out string) (trends []trend, pr
 	if err != nil {
 		return nil, nil, errors.Join(err, s.close())
 	}
-	crowd.goOn()
 	crowd.end()
 	if err := s.close(); err != nil {
 		problems = append(problems, err.Error())
