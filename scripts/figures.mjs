@@ -75,14 +75,56 @@ const compared = (rows) =>
 
 /** The targets: {what, of the rows, the figure, at most or at least}. */
 const targets = [
-  ['Python, `wait=true` p50 ÷ plain', 'wait=true p50, Python, gateway', 'fork+exec', 'ratio', '≤', 2],
-  ['finished a second ÷ plain, Python', 'finished a second, Python, gateway', '', 'ratio', '≥', 0.6],
+  [
+    'Python, `wait=true` p50 ÷ plain',
+    'wait=true p50, Python, gateway',
+    'fork+exec',
+    'ratio',
+    '≤',
+    2,
+  ],
+  [
+    'finished a second ÷ plain, Python',
+    'finished a second, Python, gateway',
+    '',
+    'ratio',
+    '≥',
+    0.6,
+  ],
   ['accepted a second, durable', 'accepted a second (async), gateway', '', 'value', '≥', 3000],
   ['reads a second', 'reads a second by token, gateway', '', 'value', '≥', 15000],
-  ['added by the gateway at p50, Python, ms', 'wait=true p50, Python, gateway', 'engine alone', 'added', '≤', 1.5],
-  ['memory at rest, gateway and engine, MB', 'memory at rest, gateway and engine', '', 'value', '≤', 120],
-  ['accepted with 100,000 stored ÷ with 1,000', 'accepted a second, 100,000 stored', '', 'ratio', '≥', 0.8],
-  ['accepted with 1,000,000 stored ÷ with 1,000', 'accepted a second, 1,000,000 stored', '', 'ratio', '≥', 0.8],
+  [
+    'added by the gateway at p50, Python, ms',
+    'wait=true p50, Python, gateway',
+    'engine alone',
+    'added',
+    '≤',
+    1.5,
+  ],
+  [
+    'memory at rest, gateway and engine, MB',
+    'memory at rest, gateway and engine',
+    '',
+    'value',
+    '≤',
+    120,
+  ],
+  [
+    'accepted with 100,000 stored ÷ with 1,000',
+    'accepted a second, 100,000 stored',
+    '',
+    'ratio',
+    '≥',
+    0.8,
+  ],
+  [
+    'accepted with 1,000,000 stored ÷ with 1,000',
+    'accepted a second, 1,000,000 stored',
+    '',
+    'ratio',
+    '≥',
+    0.8,
+  ],
 ];
 
 function bench() {
@@ -90,7 +132,9 @@ function bench() {
   if (!report) return {};
   const of = (section) => report.rows.filter((r) => r.section === section);
   const found = targets.flatMap(([what, name, beside, figure, sense, wanted]) => {
-    const r = report.rows.find((one) => one.name === name && (one.compared ?? '').startsWith(beside));
+    const r = report.rows.find(
+      (one) => one.name === name && (one.compared ?? '').startsWith(beside),
+    );
     if (!r) return [];
     const value = figure === 'added' ? r.value - r.base : r[figure];
     const met = sense === '≤' ? value <= wanted : value >= wanted;
@@ -117,7 +161,11 @@ function bench() {
         'rate with much ÷ rate with little',
         of('growth')
           .filter((r) => !r.name.includes('workers'))
-          .map((r) => ({ name: r.name.replace(' a second', ''), value: r.ratio, label: number(r.ratio) })),
+          .map((r) => ({
+            name: r.name.replace(' a second', ''),
+            value: r.ratio,
+            label: number(r.ratio),
+          })),
         { unit: '', target: 0.8 },
       ),
     ].join('\n\n'),
@@ -171,7 +219,16 @@ function live() {
   const kinds = { sse: 'event stream', socket: 'Socket.IO, web socket' };
   return {
     live: table(
-      ['', 'connections', 'gateways', 'memory each', 'results', 'p50', 'p99', 'a read: before, held, while others are refused'],
+      [
+        '',
+        'connections',
+        'gateways',
+        'memory each',
+        'results',
+        'p50',
+        'p99',
+        'a read: before, held, while others are refused',
+      ],
       rows.map((r) => [
         kinds[r.kind],
         number(r.connections),
@@ -209,7 +266,17 @@ function drill() {
     drill: [
       `${number(sum('submissions'))} submissions, ${number(sum('accepted'))} accepted, ${number(sum('ended'))} ended; violations: ${(report.violations ?? []).length}. ${report.machine}.`,
       table(
-        ['installation', 'fault', 'sent', 'accepted', 'to be repeated', 'repeats of accepted', 'ended', 'longest gap', 'slowest'],
+        [
+          'installation',
+          'fault',
+          'sent',
+          'accepted',
+          'to be repeated',
+          'repeats of accepted',
+          'ended',
+          'longest gap',
+          'slowest',
+        ],
         rows,
       ),
     ].join('\n\n'),
