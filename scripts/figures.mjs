@@ -129,7 +129,7 @@ const targets = [
 
 function bench() {
   const report = read('bench');
-  if (!report) return {};
+  if (!report || report.rows.length === 0) return {};
   const of = (section) => report.rows.filter((r) => r.section === section);
   const found = targets.flatMap(([what, name, beside, figure, sense, wanted]) => {
     const r = report.rows.find(
