@@ -94,7 +94,7 @@ function boot({ arch, places, suite = 'full', cores = 2 }, kernel, disks, log, h
   ]);
   const args = [
     ...options,
-    ...['-accel', 'tcg', '-icount', 'shift=2', '-m', '3G', '-smp', String(cores)],
+    ...['-accel', 'tcg', '-icount', 'shift=0', '-m', '3G', '-smp', String(cores)],
     ...['-nographic', '-no-reboot', '-nic', 'none', '-kernel', kernel.image, '-initrd'],
     ...[kernel.initrd, ...drives, '-append'],
     `console=${consoles[arch]} panic=-1 quiet mitigations=off places=${places.join(',')} suite=${suite}`,
