@@ -265,7 +265,7 @@ const everyVictim = [
 /** How long a fault lasts. */
 const holdTime = 5000;
 /** In which everything accepted must have ended, and the container be healthy, once a fault is over. */
-const settleTime = 90_000;
+const settleTime = 240_000;
 
 async function untilHealthy(cluster, name) {
   const deadline = Date.now() + settleTime;

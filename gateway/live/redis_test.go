@@ -139,6 +139,7 @@ func TestRelayStopsWhileOthersTalk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		r.Start(nil)
 		return r
 	}
 	talking, stopping := start(), start()

@@ -101,7 +101,7 @@ func New(options Options) (*Sandbox, error) {
 		s.cleanUp()
 		return nil, err
 	}
-	if err := s.selfTest(); err != nil {
+	if err := s.selfTest(probes); err != nil {
 		s.ending.Wait()
 		s.cleanUp()
 		return nil, err
