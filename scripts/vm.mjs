@@ -5,7 +5,6 @@
 // What the machines print is kept in bin/vm.
 import { spawn } from 'node:child_process';
 import { cpSync, createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -15,11 +14,12 @@ import { makeDisk, prepareImages } from './vm/image.mjs';
 
 const everywhere = ['host', 'service', 'container', 'private', 'user', 'undelegated'];
 
-/** The machines, by Debian's kernels. Before 5.19 there is no memory.peak, before 5.14 no cgroup.kill. */
+/** The machines, by Debian's kernels. Before 5.19 there is no memory.peak. A second
+ * processor of that kernel's does not come up by a clock that follows instructions. */
 const machines = [
   { arch: 'amd64', series: '6.12', places: everywhere },
   { arch: 'amd64', series: '6.1', places: ['service', 'user'], suite: 'short' },
-  { arch: 'amd64', series: '5.10', places: ['service', 'user'], suite: 'short' },
+  { arch: 'amd64', series: '5.10', places: ['service', 'user'], suite: 'short', cores: 1 },
   { arch: 'arm64', series: '6.12', places: ['service', 'user'] },
 ];
 
@@ -86,7 +86,7 @@ async function makePayload(arch) {
 }
 
 /** Runs a machine, and calls back with each line that it prints. */
-function boot({ arch, places, suite = 'full' }, kernel, disks, log, hear) {
+function boot({ arch, places, suite = 'full', cores = 2 }, kernel, disks, log, hear) {
   const [command, ...options] = emulators[arch];
   const drives = disks.flatMap((file) => [
     '-drive',
@@ -94,16 +94,7 @@ function boot({ arch, places, suite = 'full' }, kernel, disks, log, hear) {
   ]);
   const args = [
     ...options,
-    ...[
-      '-accel',
-      'tcg',
-      '-icount',
-      'shift=2',
-      '-m',
-      '3G',
-      '-smp',
-      String(Math.min(availableParallelism(), 4)),
-    ],
+    ...['-accel', 'tcg', '-icount', 'shift=0', '-m', '3G', '-smp', String(cores)],
     ...['-nographic', '-no-reboot', '-nic', 'none', '-kernel', kernel.image, '-initrd'],
     ...[kernel.initrd, ...drives, '-append'],
     `console=${consoles[arch]} panic=-1 quiet mitigations=off places=${places.join(',')} suite=${suite}`,
