@@ -1,5 +1,6 @@
 // The pages beside the playground, in a real browser against a running Sandgate: WEB_URL names it.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { assertAccessible, assertFits, newVisitor, runProgram } from './site.mjs';
@@ -161,8 +162,18 @@ describe('the other pages', () => {
       );
       assert.equal(await other.page.getByRole('button', { name: /Delete|Share/ }).count(), 0);
 
+      // A stranger reads, and takes a copy; the run itself is nobody's but its owner's.
+      assert.equal((await other.context.request.get(`${webUrl}/api/runs/${id}`)).status(), 404);
+      const id26 = link.split('/').at(-1);
+      await other.page.getByRole('link', { name: 'Open a copy in the editor' }).click();
+      await other.page.locator('.cm-content', { hasText: 'print(input())' }).waitFor();
+      await other.page.getByRole('group', { name: 'Output' }).waitFor();
+      assert.equal(await other.page.getByRole('button', { name: 'Share' }).count(), 0);
+
       await page.getByRole('button', { name: 'Take the link back' }).click();
       await page.getByText('no link leads to it').waitFor();
+      await other.page.goto(`${webUrl}/?shared=${id26}`);
+      await other.page.getByText('That run can’t be opened.').waitFor();
       const gone = await other.page.goto(link);
       assert.equal(gone.status(), 404);
       await other.page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
@@ -207,6 +218,96 @@ describe('the other pages', () => {
       await page.evaluate(() =>
         document.querySelector('#content').contains(document.activeElement),
       ),
+    );
+  });
+
+  visit('asks nobody but its own server, whatever one does', {}, async (page, _t, visitor) => {
+    const asked = [];
+    visitor.context.on('request', (request) => asked.push(request.url()));
+    visitor.context.on('page', (other) =>
+      other.on('websocket', (socket) => asked.push(socket.url())),
+    );
+    page.on('websocket', (socket) => asked.push(socket.url()));
+    const a = await runProgram(page, { code: 'print("one")' });
+    const b = await runProgram(page, { code: 'print("two")' });
+    await page.goto(webUrl);
+    await page.locator('.run[aria-disabled="false"]').click();
+    await page.getByRole('group', { name: 'Output' }).waitFor();
+    await page.getByRole('button', { name: 'Keys' }).click();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+k');
+    await page.locator('.option').first().waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.cm-content').focus();
+    await page.keyboard.press('Control+f');
+    await page.locator('.cm-search').waitFor();
+    for (const place of [
+      'history',
+      `history/${a}`,
+      `history/compare?a=${a}&b=${b}`,
+      'account',
+      `?run=${b}`,
+    ]) {
+      await page.goto(`${webUrl}/${place}`);
+      await page.locator('h1').waitFor({ state: 'attached' });
+      await page.waitForLoadState('networkidle');
+    }
+    const { origin } = new URL(webUrl);
+    assert.ok(asked.length > 30, `${asked.length} requests were seen`);
+    assert.deepEqual(
+      asked.filter((url) => !url.startsWith('data:') && new URL(url).origin !== origin),
+      [],
+    );
+  });
+
+  visit(
+    'refuses what a page of another site sends from a visitor’s browser',
+    { expected: /Failed to load resource|blocked by CORS/ },
+    async (page, _t, visitor) => {
+      await page.goto(`${webUrl}/history`);
+      await page.getByText('Nothing has run yet').waitFor();
+      const evil = createServer((_request, response) => {
+        response.setHeader('Content-Type', 'text/html');
+        response.end('<!doctype html><title>Another site</title><h1>Win a prize</h1>');
+      });
+      // Another host name is another site; the guest's cookie is for the first one.
+      await new Promise((resolve) => evil.listen(0, 'localhost', resolve));
+      const answers = [];
+      visitor.context.on('response', (response) => {
+        if (response.url().startsWith(`${webUrl}/api/run`)) answers.push(response.status());
+      });
+      const other = await visitor.context.newPage();
+      await other.goto(`http://localhost:${evil.address().port}`);
+      await other.evaluate(async (url) => {
+        const body = '{"code":"print(1)","language":"python","stdin":""}';
+        await fetch(url, { method: 'POST', mode: 'no-cors', credentials: 'include', body }).catch(
+          () => undefined,
+        );
+        const form = document.createElement('form');
+        Object.assign(form, { method: 'post', action: url, enctype: 'text/plain' });
+        form.append(Object.assign(document.createElement('input'), { name: body, value: '' }));
+        document.body.append(form);
+        form.submit();
+      }, `${webUrl}/api/run`);
+      await other.waitForURL(`${webUrl}/api/run`);
+      assert.deepEqual(answers, [403, 403]);
+      await page.reload();
+      await page.getByText('Nothing has run yet').waitFor();
+      evil.closeAllConnections();
+      evil.close();
+    },
+  );
+
+  it('gives cookies that only this very host gets back, where TLS is', { skip }, async () => {
+    const plain = await fetch(`${webUrl}/history`);
+    const over = await fetch(`${webUrl}/history`, { headers: { 'X-Forwarded-Proto': 'https' } });
+    assert.match(
+      plain.headers.get('set-cookie'),
+      /^sandgate-guest=[^;]+; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax$/,
+    );
+    assert.match(
+      over.headers.get('set-cookie'),
+      /^__Host-sandgate-guest=[^;]+; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax; Secure$/,
     );
   });
 

@@ -3,10 +3,5 @@ import { Playground } from '@/components/Playground';
 
 export default async function Page() {
   const nonce = (await headers()).get('x-nonce') ?? '';
-  return (
-    <>
-      <h1 className="visually-hidden">Run code in a sandbox</h1>
-      <Playground nonce={nonce} />
-    </>
-  );
+  return <Playground nonce={nonce} />;
 }

@@ -105,13 +105,13 @@ export function Editor(props: Props) {
     const wanted = documentKey;
     const isShown = () => view.current === editor && shown.current === wanted;
     try {
-      const module = (tools.current = await loadEditing());
+      const loaded = (tools.current = await loadEditing());
       if (!isShown()) return;
       const { editing: slot, mode: modeSlot } = slots.current;
       if (isEmpty(slot.get(editor.state)))
-        editor.dispatch({ effects: slot.reconfigure(module.editing(mode)) });
+        editor.dispatch({ effects: slot.reconfigure(loaded.editing(mode)) });
       if (mode === 'text' || !isEmpty(modeSlot.get(editor.state))) return;
-      const extension = await module.loadLanguageMode(mode);
+      const extension = await loaded.loadLanguageMode(mode);
       if (isShown()) editor.dispatch({ effects: modeSlot.reconfigure(extension) });
     } catch {
       // Without its colours the code is still code: a chunk that fails to load is no error to show.
@@ -198,6 +198,8 @@ export function Editor(props: Props) {
   const comeNear = () => {
     if (view.current && tools.current === null) void equip(view.current);
   };
+  // The editor is inside, with a role and keys of its own; this looks who comes.
+  // eslint-disable-next-line jsx-a11y/no-static-element-interactions
   return <div ref={host} className="editor" onFocus={comeNear} onPointerEnter={comeNear} />;
 }
 

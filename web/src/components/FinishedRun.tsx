@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useState, type ReactNode } from 'react';
 import type { Diagnostic, Job } from '@/lib/api';
 import { didRun, explain } from '@/lib/explain';
 import { formatKilobytes, formatSeconds } from '@/lib/format';
@@ -17,9 +17,10 @@ interface Props {
   expected: string | null;
   /** Shows the place in the code, where there is an editor. */
   onGoTo?: (problem: Diagnostic) => void;
+  actions?: ReactNode;
 }
 
-export function FinishedRun({ job, expected, onGoTo }: Props) {
+export function FinishedRun({ job, expected, onGoTo, actions }: Props) {
   const silent = !job.output && !job.stderr;
   // The summary repeats what the other fields say; it is worth a line only without them.
   const note = job.message ?? (silent && !job.compileOutput ? job.error : null);
@@ -29,7 +30,10 @@ export function FinishedRun({ job, expected, onGoTo }: Props) {
       <div className="summary" data-tone={toneOf(job.status.id)}>
         <p>{explain(job)}</p>
         {note && <p className="note">{note}</p>}
-        <Figures job={job} />
+        <div className="summary-foot">
+          <Figures job={job} />
+          {actions}
+        </div>
         {onGoTo && <Problems list={job.diagnostics ?? []} onGoTo={onGoTo} />}
       </div>
       <Outputs job={job} expected={expected} silent={silent} />
@@ -37,7 +41,11 @@ export function FinishedRun({ job, expected, onGoTo }: Props) {
   );
 }
 
-function Outputs({ job, expected, silent }: Omit<Props, 'onGoTo'> & { silent: boolean }) {
+function Outputs({
+  job,
+  expected,
+  silent,
+}: Omit<Props, 'onGoTo' | 'actions'> & { silent: boolean }) {
   const blocks = [
     job.compileOutput && {
       id: 'compiler',

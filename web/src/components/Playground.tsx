@@ -18,6 +18,7 @@ export function Playground({ nonce }: { nonce: string }) {
   if (inBrowser) return <Workbench nonce={nonce} />;
   return (
     <main className="main" aria-busy="true">
+      <h1 className="visually-hidden">Run code in a sandbox</h1>
       <div className="toolbar" />
       <div className="views" />
       <div className="workbench" data-view="code">

@@ -70,10 +70,10 @@ export function ResultPanel({ runs, onShow, onRemove, ...actions }: Props) {
       >
         {run ? (
           <Suspense>
-            <RunBody key={run.number} run={run} {...actions} />
+            <RunBody key={run.number} run={run} runs={runs} {...actions} />
           </Suspense>
         ) : (
-          <p className="hush">Run the program and its output appears here.</p>
+          <p className="hush">Press Run, and what the program prints appears here.</p>
         )}
       </div>
     </section>

@@ -1,15 +1,17 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
 import type { Diagnostic } from '@/lib/api';
 import type { Problem } from '@/lib/problem';
-import type { Run } from '@/lib/runs';
+import { otherThan, type Run, type Runs } from '@/lib/runs';
 import type { RunState } from '@/lib/runState';
 import { Icon } from './Icon';
+import { RunActions } from './RunActions';
 
 const load = () => import('./FinishedRun');
 const FinishedRun = lazy(() => load().then((module) => ({ default: module.FinishedRun })));
 
 interface Props {
   run: Run;
+  runs: Runs;
   onAgain: () => void;
   onFollow: (number: number, jobId: string) => void;
   onLeave: (number: number) => void;
@@ -17,7 +19,7 @@ interface Props {
 }
 
 /** One run: what one waits for, what it came to, or why there is no result. */
-export function RunBody({ run, onAgain, onFollow, onLeave, onGoTo }: Props) {
+export function RunBody({ run, runs, onAgain, onFollow, onLeave, onGoTo }: Props) {
   const { state } = run;
   const running = state.phase === 'running';
   useEffect(() => {
@@ -44,7 +46,12 @@ export function RunBody({ run, onAgain, onFollow, onLeave, onGoTo }: Props) {
     case 'finished':
       return (
         <Suspense fallback={<p className="hush">Loading…</p>}>
-          <FinishedRun job={state.job} expected={run.expected} onGoTo={onGoTo} />
+          <FinishedRun
+            job={state.job}
+            expected={run.expected}
+            onGoTo={onGoTo}
+            actions={run.own && <RunActions jobId={state.job.jobId} other={otherThan(run, runs)} />}
+          />
         </Suspense>
       );
     case 'left':

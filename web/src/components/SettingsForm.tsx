@@ -10,7 +10,7 @@ export function SettingsForm({ workspace, sheet, languageName, onChange, onSheet
     <div className="settings">
       <TextField
         label="Arguments"
-        hint="Handed to the program, as on a command line"
+        hint="as on a command line"
         value={workspace.arguments}
         onText={(text) => {
           onChange({ arguments: text });
@@ -19,7 +19,7 @@ export function SettingsForm({ workspace, sheet, languageName, onChange, onSheet
       {traitsOf(workspace.language).compiled && (
         <TextField
           label="Compiler options"
-          hint={`For ${languageName}`}
+          hint={`for ${languageName}`}
           value={sheet.options}
           onText={(options) => {
             onSheet({ ...sheet, options });
@@ -46,22 +46,20 @@ interface FieldProps {
 function TextField({ label, hint, value, onText }: FieldProps) {
   const id = useId();
   return (
-    <div className="field field-wide">
-      <label htmlFor={id}>{label}</label>
+    <div className="setting">
+      <label htmlFor={id}>
+        {label} <span className="hint">{hint}</span>
+      </label>
       <input
         {...plain}
         id={id}
         type="text"
         maxLength={512}
-        aria-describedby={`${id}-hint`}
         value={value}
         onChange={(event) => {
           onText(event.target.value);
         }}
       />
-      <span id={`${id}-hint`} className="hint">
-        {hint}
-      </span>
     </div>
   );
 }
@@ -77,9 +75,9 @@ function LimitFields({ limits, onChange }: { limits: Limits; onChange: (limits: 
   const changed = limitFields.some(({ name }) => limits[name] !== null);
   return (
     <fieldset className="limits">
-      <legend>Limits</legend>
+      <legend className="visually-hidden">Limits</legend>
       {limitFields.map(({ name, label, unit, step }) => (
-        <div key={name} className="field">
+        <div key={name} className="setting">
           <label htmlFor={`${id}-${name}`}>
             {label} <span className="hint">{unit}</span>
           </label>

@@ -116,6 +116,7 @@ export function Workbench({ nonce }: { nonce: string }) {
       language,
       label: languageName,
       expected: workspace.expected,
+      own: true,
     });
     setWorkspace((before) => withRecent(before, language));
     setView('result');
@@ -193,6 +194,7 @@ export function Workbench({ nonce }: { nonce: string }) {
       language: found.language,
       label: found.job.language?.name ?? found.language,
       expected: found.shared.expected,
+      own: found.own,
     });
     const left =
       found.left.length > 0 ? ` Not shown, for they are no text: ${found.left.join(', ')}.` : '';
@@ -269,6 +271,7 @@ export function Workbench({ nonce }: { nonce: string }) {
 
   return (
     <main ref={main} className="main">
+      <h1 className="visually-hidden">Run code in a sandbox</h1>
       <LanguagesNotice state={languagesState} onRetry={retry} />
       <div className="toolbar">
         <LanguagePicker

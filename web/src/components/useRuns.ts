@@ -8,7 +8,7 @@ import type { RunAction } from '@/lib/runState';
 
 const loadFollow = () => import('@/lib/follow');
 
-type About = Pick<Run, 'language' | 'label' | 'expected'>;
+type About = Pick<Run, 'language' | 'label' | 'expected' | 'own'>;
 
 interface Handle {
   runs: Runs;

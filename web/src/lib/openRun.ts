@@ -23,6 +23,8 @@ export function wantedBy(search: string): Wanted | null {
 
 export interface Opened {
   job: WholeJob;
+  /** The visitor's own run, and not one that was shared with them. */
+  own: boolean;
   language: string;
   versionId: number | null;
   sheet: Sheet;
@@ -33,11 +35,11 @@ export interface Opened {
 
 export async function fetchWanted(wanted: Wanted, languages: Language[]): Promise<Opened> {
   const job = await (wanted.kind === 'run' ? fetchProgram(wanted.id) : fetchShared(wanted.id));
-  return asWork(job, languages);
+  return { ...(await asWork(job, languages)), own: wanted.kind === 'run' };
 }
 
 /** A run of before as work in the editor. */
-export async function asWork(job: WholeJob, languages: Language[]): Promise<Opened> {
+export async function asWork(job: WholeJob, languages: Language[]): Promise<Omit<Opened, 'own'>> {
   const { program } = job;
   const found = languageById(languages, job.language?.id ?? -1);
   const language = found?.key ?? 'text';

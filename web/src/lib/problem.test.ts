@@ -26,6 +26,11 @@ describe('toProblem', () => {
     expect(toProblem(422, body).fields).toEqual(['code: is blank', 'code: is odd']);
   });
 
+  it('does not head it with the jargon of HTTP', () => {
+    const away = toProblem(502, { title: 'Bad Gateway', detail: 'It may be down.' });
+    expect(away).toMatchObject({ title: 'Sandgate does not answer', detail: 'It may be down.' });
+  });
+
   it('says when to try again', () => {
     const full = toProblem(503, { detail: 'Full.' }, '5');
     expect(full.detail).toBe('Full. Try again in 5 seconds.');

@@ -31,6 +31,18 @@ export const lostTrack: Problem = {
   fields: [],
 };
 
+/** HTTP's own titles say little to whoever just wanted to run a program. */
+const titles: Record<number, string> = {
+  400: 'This was not understood',
+  413: 'That is too large',
+  422: 'Something in it is not accepted',
+  429: 'Too many requests for now',
+  500: 'Something went wrong',
+  502: 'Sandgate does not answer',
+  503: 'Sandgate is busy right now',
+  504: 'Sandgate does not answer',
+};
+
 /** Reads a problem+json body; fills in what a body of another kind leaves out. */
 export function toProblem(
   status: number,
@@ -38,7 +50,7 @@ export function toProblem(
   retryAfter: string | null = null,
 ): Problem {
   const said = isRecord(body) ? body : {};
-  const title = text(said.title) ?? 'Something went wrong';
+  const title = titles[status] ?? text(said.title) ?? 'Something went wrong';
   const detail = text(said.detail) ?? `The server answered with an error (HTTP ${status}).`;
   const seconds = retryAfter === null ? NaN : Number(retryAfter);
   const told = Number.isInteger(seconds) && seconds > 0;

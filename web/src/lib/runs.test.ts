@@ -1,15 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { diagnosticsFor, KEPT_RUNS, noRuns, reduceRuns, shownRun, type RunsAction } from './runs';
+import {
+  diagnosticsFor,
+  KEPT_RUNS,
+  noRuns,
+  otherThan,
+  reduceRuns,
+  shownRun,
+  type RunsAction,
+} from './runs';
 
-const begin = (number: number): RunsAction => ({
+const begin = (number: number, own = true): RunsAction => ({
   type: 'begin',
-  run: { number, language: 'c', label: 'C', expected: null },
+  run: { number, language: 'c', label: 'C', expected: null, own },
   at: 1,
 });
 const end = (number: number): RunsAction => ({
   type: 'run',
   number,
-  action: { type: 'result', job: { jobId: 'x' } as never },
+  action: { type: 'result', job: { jobId: `job ${number}` } as never },
 });
 const after = (...actions: RunsAction[]) => actions.reduce(reduceRuns, noRuns);
 
@@ -38,6 +46,26 @@ describe('the runs of a page', () => {
     expect(runs.shown).toBe(2);
     expect(after(begin(1), { type: 'remove', number: 1 }).shown).toBeNull();
   });
+});
+
+it('finds the run that another is compared with', () => {
+  const runs = after(
+    begin(1),
+    begin(2),
+    begin(3, false),
+    begin(4),
+    begin(5),
+    end(2),
+    end(3),
+    end(5),
+  );
+  const other = (number: number) => {
+    const run = runs.list.find((each) => each.number === number);
+    return run && otherThan(run, runs)?.number;
+  };
+  expect(other(5)).toBe(2); // 4 has not ended, 3 is somebody else's
+  expect(other(2)).toBe(5);
+  expect(otherThan(runs.list[0] as never, after(begin(1)))).toBeNull();
 });
 
 it('finds what was said of a file', () => {

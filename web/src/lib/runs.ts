@@ -8,6 +8,8 @@ export interface Run {
   language: string;
   label: string;
   expected: string | null;
+  /** The visitor's own: not one that somebody shared with them. */
+  own: boolean;
   state: RunState;
 }
 
@@ -64,6 +66,16 @@ function bounded(list: Run[]): Run[] {
 
 export function shownRun(runs: Runs): Run | null {
   return runs.list.find(({ number }) => number === runs.shown) ?? null;
+}
+
+/** The visitor's own run that ended last before this one, or else after it: what it is compared with. */
+export function otherThan(run: Run, { list }: Runs): { number: number; jobId: string } | null {
+  const ended = list.flatMap(({ own, number, state }) =>
+    own && number !== run.number && state.phase === 'finished'
+      ? [{ number, jobId: state.job.jobId }]
+      : [],
+  );
+  return ended.findLast(({ number }) => number < run.number) ?? ended[0] ?? null;
 }
 
 const known = new WeakMap<Job, Map<string, Diagnostic[]>>();

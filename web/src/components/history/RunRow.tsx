@@ -40,7 +40,7 @@ export function RunRow({ run, chosen, mayChoose, onChoose, onDelete }: Props) {
         <span className="run-cost">
           {run.time !== null && <span>{formatSeconds(run.time)}</span>}
           {run.memory !== null && <span>{formatKilobytes(run.memory)}</span>}
-          <time dateTime={run.createdAt} title={at.toLocaleString('en')}>
+          <time dateTime={run.createdAt} title={at.toLocaleString('en', { hourCycle: 'h23' })}>
             {time}
           </time>
         </span>

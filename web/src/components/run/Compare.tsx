@@ -87,6 +87,7 @@ function Head({ run, side }: { run: WholeRun; side: string }) {
           {new Date(run.createdAt).toLocaleString('en', {
             dateStyle: 'medium',
             timeStyle: 'medium',
+            hourCycle: 'h23',
           })}
         </PageLink>
         <span className="soft"> {run.language.name}</span>

@@ -109,7 +109,11 @@ export function When({ at }: { at: string }) {
   return (
     <p className="soft">
       <time dateTime={at}>
-        {new Date(at).toLocaleString('en', { dateStyle: 'long', timeStyle: 'short' })}
+        {new Date(at).toLocaleString('en', {
+          dateStyle: 'long',
+          timeStyle: 'short',
+          hourCycle: 'h23',
+        })}
       </time>
     </p>
   );

@@ -4,7 +4,7 @@ import { usePathname } from 'next/navigation';
 import { PageLink } from './PageLink';
 
 const places = [
-  { href: '/', label: 'Run' },
+  { href: '/', label: 'Editor' },
   { href: '/history', label: 'History' },
   { href: '/account', label: 'Account' },
 ];

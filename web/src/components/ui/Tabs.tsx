@@ -1,4 +1,4 @@
-import { useRef, type KeyboardEvent, type ReactNode } from 'react';
+import { useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react';
 
 export interface Tab {
   id: string;
@@ -26,6 +26,23 @@ interface Props {
 export function Tabs(props: Props) {
   const { prefix, label, tabs, value, controls, onChange, onKey, onDoubleClick } = props;
   const list = useRef<HTMLDivElement>(null);
+
+  // The chosen tab stays in sight, also when the row becomes narrower.
+  useEffect(() => {
+    const row = list.current;
+    if (!row) return;
+    const watcher = new ResizeObserver(() => {
+      const tab = row.querySelector('[aria-selected=true]')?.getBoundingClientRect();
+      if (!tab) return;
+      const { left, right } = row.getBoundingClientRect();
+      if (tab.right > right) row.scrollLeft += tab.right - right;
+      if (tab.left < left) row.scrollLeft -= left - tab.left;
+    });
+    watcher.observe(row);
+    return () => {
+      watcher.disconnect();
+    };
+  }, [value, tabs.length]);
 
   const choose = (index: number) => {
     const tab = tabs[(index + tabs.length) % tabs.length];
