@@ -13,14 +13,7 @@ func (d *Dispatcher) finish(ctx context.Context, sub *submission.Submission) (fi
 	if err != nil {
 		return false, err
 	}
-	bounds, now := d.bounds(), d.Now()
-	d.mu.Lock()
-	if e := d.entries[sub.Token]; e != nil {
-		d.pace(bounds, e, now)
-		d.passes(e)
-		d.drop(e)
-	}
-	d.mu.Unlock()
+	d.ended(sub.Token)
 	if first {
 		d.Bus.Publish(submission.Event{Token: sub.Token, Account: sub.Account, State: submission.Finished, Submission: sub})
 		d.Finished(sub)
@@ -71,20 +64,22 @@ func (d *Dispatcher) passes(e *entry) {
 	}
 }
 
-// Heard takes in what another gateway has recorded and announced, so that what this one carries needs
-// not be asked after.
+// Heard takes in what another gateway has recorded and announced, so that what this one carries makes room at once
+// and is not asked after.
 func (d *Dispatcher) Heard(event submission.Event) {
-	switch {
-	case event.State == submission.Finished:
-		bounds, now := d.bounds(), d.Now()
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if e := d.entries[event.Token]; e != nil {
-			d.pace(bounds, e, now)
-			d.passes(e)
-			d.drop(e)
-		}
-	case event.State == submission.Processing && event.Submission != nil:
-		d.began(event.Submission)
+	if event.State == submission.Finished {
+		d.ended(event.Token)
+	}
+}
+
+// ended forgets a submission whose result is recorded.
+func (d *Dispatcher) ended(token string) {
+	bounds, now := d.bounds(), d.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.entries[token]; e != nil {
+		d.pace(bounds, e, now)
+		d.passes(e)
+		d.drop(e)
 	}
 }
