@@ -290,7 +290,8 @@ describe('the other pages', () => {
         form.submit();
       }, `${webUrl}/api/run`);
       await other.waitForURL(`${webUrl}/api/run`);
-      assert.deepEqual(answers, [403, 403]);
+      // Of the fetch the browser may not even tell how it was answered.
+      assert.deepEqual([...new Set(answers)], [403]);
       await page.reload();
       await page.getByText('Nothing has run yet').waitFor();
       evil.closeAllConnections();
