@@ -22,8 +22,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/sandgate/sandgate/internal/badrequest"
 	"github.com/sandgate/sandgate/internal/testservers"
 	"github.com/sandgate/sandgate/judge0/api"
+	"github.com/sandgate/sandgate/judge0/server"
 	"github.com/sandgate/sandgate/judge0/store"
 	"github.com/sandgate/sandgate/judge0/worker"
 )
@@ -45,7 +47,8 @@ func TestMain(m *testing.M) {
 }
 
 // testWorker is a worker process that tests may kill. HOLD names the moment at which it stops going
-// on: run, record (before it), recorded. It tells of what it does on its standard output.
+// on: take (it has taken the submission off the queue, and nobody else knows), run, record (before it),
+// recorded. It tells of what it does on its standard output.
 func testWorker() int {
 	hold := os.Getenv("HOLD")
 	tell := func(what, token string) { fmt.Println(what, token) }
@@ -81,6 +84,14 @@ type holdingStore struct {
 	worker.Store
 	hold string
 	tell func(what, token string)
+}
+
+func (h holdingStore) Start(ctx context.Context, token string, lease store.Lease, at time.Time) (bool, error) {
+	if h.hold == "take" {
+		h.tell("take", token)
+		select {}
+	}
+	return h.Store.Start(ctx, token, lease, at)
 }
 
 func (h holdingStore) Finish(ctx context.Context, token, lease string, r api.Result, at time.Time) (bool, error) {
@@ -327,7 +338,7 @@ func TestClusterAnswersOnWhicheverServer(t *testing.T) {
 // A worker that is killed at any point loses nothing, and no result is written twice.
 func TestClusterWorkerKilled(t *testing.T) {
 	t.Parallel()
-	for _, moment := range []string{"run", "record", "recorded"} {
+	for _, moment := range []string{"take", "run", "record", "recorded"} {
 		t.Run(moment, func(t *testing.T) {
 			t.Parallel()
 			c := newCommune(t)
@@ -448,6 +459,24 @@ func TestClusterRedisForgets(t *testing.T) {
 	if a := <-got; a.Status.ID != api.Accepted {
 		t.Errorf("got %+v", a)
 	}
+
+	// While Redis answers nothing, nothing is accepted, and nobody waits for long.
+	c.redis.Pause()
+	for path, body := range map[string]any{
+		"/submissions":           map[string]any{"source_code": "mixed 1", "language_id": 71},
+		"/submissions?wait=true": map[string]any{"source_code": "mixed 1", "language_id": 71},
+		"/submissions/batch":     map[string]any{"submissions": []any{map[string]any{"source_code": "mixed 1", "language_id": 71}}},
+	} {
+		begun := time.Now()
+		if status, body := request(t, "POST", a.URL()+path, body); status != 503 || time.Since(begun) > 15*time.Second {
+			t.Errorf("%s while Redis hangs: %d %s after %v", path, status, body, time.Since(begun))
+		}
+	}
+	if status, _ := request(t, "GET", a.URL()+"/submissions/"+tokens[0], nil); status != 200 {
+		t.Errorf("a result while Redis hangs: %d", status)
+	}
+	c.redis.Resume()
+	c.eventually("the cluster is ready after the pause", func() bool { return a.Ready() == nil && w.Ready() == nil })
 
 	// Without Redis nothing is accepted, and nothing is lost when it comes back.
 	c.redis.Kill()
@@ -608,6 +637,37 @@ func TestClusterLosesWorkersAllTheTime(t *testing.T) {
 		t.Errorf("%d workers were killed, %d submissions were given up", killed.Load(), unlucky.Load())
 	}
 	c.recordedOnce(n)
+}
+
+// The same for a server whose store and queue are others: what SQLite takes PostgreSQL need not.
+func TestClusterBadRequests(t *testing.T) {
+	t.Parallel()
+	c := newCommune(t)
+	c.knowLanguages()
+	faults := &badrequest.Faults{}
+	e := c.engine(ServerRole, nil, func(o *Options) {
+		o.Logger = faults.Logger()
+		o.Access = server.Access{AuthnTokens: []string{"authn"}, AuthzTokens: []string{"authz"}}
+		o.Config.EnableSubmissionDelete = true
+		o.Config.CallbacksMaxTries = 1
+	})
+	c.engine(WorkerRole, echo, func(o *Options) { o.Logger, o.Config.CallbacksMaxTries = faults.Logger(), 1 })
+	c.eventually("the server is ready", func() bool { return e.Ready() == nil })
+	client := roughOn(t, e)
+	var group sync.WaitGroup
+	for i := range uint64(4) {
+		group.Go(func() {
+			for seed := i; seed < 2000; seed += 4 {
+				if err := client.Send(seed, []byte("\x00{\xff}")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, line := range faults.Take() {
+		t.Error(line)
+	}
 }
 
 func TestRetention(t *testing.T) {

@@ -17,13 +17,18 @@ func rough(t testing.TB, change ...func(*Options)) (*badrequest.Client, *badrequ
 		o.Config.EnableSubmissionDelete = true
 		o.Config.CallbacksMaxTries = 1
 	}}, change...)...)
+	return roughOn(t, e), faults
+}
+
+func roughOn(t testing.TB, e *Engine) *badrequest.Client {
+	t.Helper()
 	target := badrequest.Target{URL: e.URL(), Headers: map[string]string{"X-Auth-Token": "authn", "X-Auth-User": "authz"}}
 	for _, route := range e.server.Routes() {
 		target.Routes = append(target.Routes, badrequest.Route{Method: route.Method, Path: route.Path})
 	}
 	client := badrequest.NewClient(target)
 	t.Cleanup(client.Close)
-	return client, faults
+	return client
 }
 
 // No request to any route makes the engine fail or wait, with the store on disk behind it.

@@ -15,6 +15,7 @@ import (
 	"github.com/sandgate/sandgate/gateway"
 	"github.com/sandgate/sandgate/gateway/admin"
 	"github.com/sandgate/sandgate/gateway/config"
+	"github.com/sandgate/sandgate/internal/garbage"
 )
 
 func main() {
@@ -35,6 +36,7 @@ func run(args []string, lookup func(string) (string, bool), out, errs *os.File) 
 		fmt.Fprintf(errs, "gateway: the settings are wrong:\n%v\n", err)
 		return 2
 	}
+	garbage.Reserve()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	g := gateway.New(gateway.Options{Config: settings, Log: settings.NewLogger(errs)})

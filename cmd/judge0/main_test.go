@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -16,6 +19,23 @@ func TestWrongSettingsAreAllReported(t *testing.T) {
 		if code != 2 || !strings.Contains(stderr.String(), name) {
 			t.Errorf("exit code %d, %s is not named in %s", code, name, &stderr)
 		}
+	}
+}
+
+// Without user namespaces nothing can be held: the program ends at once, and says what an operator can do.
+func TestAHostWithoutNamespaces(t *testing.T) {
+	t.Parallel()
+	if err := exec.Command("unshare", "-Ur", "true").Run(); err != nil {
+		t.Skip("needs unshare and user namespaces, to take them away:", err)
+	}
+	if err := built(); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("unshare", "-Ur", "sh", "-c", "echo 0 > /proc/sys/user/max_user_namespaces && exec "+filepath.Join(folder, "bin", "judge0"))
+	command.Env = append(os.Environ(), "DATA_DIR="+folder, "PORT=0", "LOG_FORMAT=text")
+	out, err := command.CombinedOutput()
+	if command.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "this host can't isolate programs") || !strings.Contains(string(out), "user.max_user_namespaces") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

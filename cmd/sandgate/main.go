@@ -24,6 +24,7 @@ import (
 	"github.com/sandgate/sandgate/gateway/admin"
 	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/config"
+	"github.com/sandgate/sandgate/internal/garbage"
 	"github.com/sandgate/sandgate/judge0"
 	"github.com/sandgate/sandgate/judge0/server"
 )
@@ -54,6 +55,7 @@ func run(args []string, lookup func(string) (string, bool), out, errs *os.File) 
 		_, _ = fmt.Fprintf(errs, "sandgate: the settings are wrong:\n%v\n", err)
 		return 2
 	}
+	garbage.Reserve()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	// A second signal ends the program at once; one and the same may come both from the terminal and

@@ -219,8 +219,14 @@ type recipe struct {
 	severity diagnose.Severity // of what a tool tells without saying how bad it is
 }
 
-// pythonFile is the name of the checker among a program's files.
-const pythonFile = "sandgate_check.py"
+//go:embed vet.sh
+var vetScript string
+
+// The names of checkers of our own among a program's files.
+const (
+	pythonFile = "sandgate_check.py"
+	vetFile    = "sandgate_vet.bash"
+)
 
 var (
 	goBuild    = regexp.MustCompile(`(\S*/go) build .*$`)
@@ -253,8 +259,9 @@ func recipeOf(language api.Language, options string) (recipe, bool) {
 		r.script, ok = with("--noEmit")
 		r.tool, r.compiler = "--noEmit", key
 	case "go":
-		r.script = goCacheEnv + "\n" + goBuild.ReplaceAllString(language.CompileCmd, "$1 vet "+source)
+		r.script = goCacheEnv + "\n" + goBuild.ReplaceAllString(language.CompileCmd, "/bin/bash "+vetFile+" $1 "+source)
 		ok = ok && goBuild.MatchString(language.CompileCmd)
+		r.files = map[string]string{vetFile: vetScript}
 		r.tool, r.compiler, r.severity = "vet", key, diagnose.Warning
 	case "python", "python-for-ml":
 		ok = ok && strings.HasPrefix(interpreter, "/")

@@ -188,7 +188,7 @@ func TestRecipes(t *testing.T) {
 		{gcc, "-O2 ; rm -rf `x` $y", "/usr/bin/gcc -fsyntax-only -Wall -Wextra -O2  rm -rf x y main.c -lm"},
 		{api.Language{Name: "C++ (GCC 9.2.0)", SourceFile: "main.cpp", CompileCmd: "/usr/local/gcc-9.2.0/bin/g++ %s main.cpp", RunCmd: "LD_LIBRARY_PATH=/usr/local/gcc-9.2.0/lib64 ./a.out"}, "", "/usr/local/gcc-9.2.0/bin/g++ -fsyntax-only -Wall -Wextra main.cpp"},
 		{api.Language{Name: "Java (OpenJDK 13.0.1)", SourceFile: "Main.java", CompileCmd: "/usr/local/openjdk13/bin/javac %s Main.java"}, "", "/usr/local/openjdk13/bin/javac -Xlint -proc:none -d /tmp Main.java"},
-		{api.Language{Name: "Go (1.13.5)", SourceFile: "main.go", CompileCmd: "GOCACHE=/tmp/.cache/go-build /usr/local/go-1.13.5/bin/go build %s main.go"}, "", "GOCACHE=/tmp/.cache/go-build /usr/local/go-1.13.5/bin/go vet main.go"},
+		{api.Language{Name: "Go (1.13.5)", SourceFile: "main.go", CompileCmd: "GOCACHE=/tmp/.cache/go-build /usr/local/go-1.13.5/bin/go build %s main.go"}, "", "GOCACHE=/tmp/.cache/go-build /bin/bash sandgate_vet.bash /usr/local/go-1.13.5/bin/go main.go"},
 		{api.Language{Name: "Python (3.8.1)", SourceFile: "script.py", RunCmd: "/usr/local/python-3.8.1/bin/python3 script.py"}, "", "/usr/local/python-3.8.1/bin/python3 -I sandgate_check.py script.py"},
 		{api.Language{Name: "Python (2.7.17)", SourceFile: "script.py", RunCmd: "/usr/local/python-2.7.17/bin/python2 script.py"}, "", "/usr/local/python-2.7.17/bin/python2 -E sandgate_check.py script.py"},
 		{api.Language{Name: "JavaScript (Node.js 12.14.0)", SourceFile: "script.js", RunCmd: "/usr/local/node-12.14.0/bin/node script.js"}, "", "/usr/local/node-12.14.0/bin/node --check script.js"},

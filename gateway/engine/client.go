@@ -208,6 +208,10 @@ func excerpt(text []byte) string {
 	return strings.ToValidUTF8(string(text), "\uFFFD")
 }
 
+// statusClientLeft is said to a client that seems to have hung up, by our engine as by nginx: of a connection that
+// was closed on one side only, somewhere on the way, the answer still arrives.
+const statusClientLeft = 499
+
 // post sends a POST once, and classifies its failure.
 func (c *Client) post(ctx context.Context, path string, body []byte) (int, []byte, error) {
 	var begun atomic.Bool
@@ -230,7 +234,7 @@ func (c *Client) post(ctx context.Context, path string, body []byte) (int, []byt
 	case status == http.StatusServiceUnavailable, status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound, status >= 300 && status < 400:
 		// Wrong settings of ours look like this too: submissions wait until someone sets it right.
 		return status, nil, fmt.Errorf("%w: status %d: %s", submission.ErrPoolDown, status, excerpt(answer))
-	case status >= 500 || status == http.StatusRequestTimeout:
+	case status >= 500 || status == http.StatusRequestTimeout || status == statusClientLeft:
 		return status, nil, fmt.Errorf("%w: status %d: %s", submission.ErrPoolUnsure, status, excerpt(answer))
 	}
 	return status, nil, fmt.Errorf("%w: status %d: %s", submission.ErrPoolRefused, status, excerpt(answer))

@@ -75,7 +75,9 @@ func newBench(t testing.TB, most, mostOfAccount int) *bench {
 		b.Stop()
 		b.server.Close()
 		// What the server no longer holds takes its leave in a goroutine of its own.
-		left := func() (int, int) { return b.Connections.Open(Stream) + b.Connections.Open(Socket), int(b.bus.Listeners()) }
+		left := func() (int, int) {
+			return b.Connections.Open(Stream) + b.Connections.Open(Socket), int(b.bus.Listeners())
+		}
 		for until := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 			connections, listeners := left()
 			if connections+listeners == 0 {

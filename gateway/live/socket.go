@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -91,7 +92,7 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request, credentials Cred
 	query, upgrade := r.URL.Query(), strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	out := &response{inner: w, credentials: credentials, observer: s.hub.Observer, open: make(chan struct{}), gone: func() { context.AfterFunc(r.Context(), cancel) }}
+	out := &response{inner: w, header: http.Header{}, credentials: credentials, observer: s.hub.Observer, open: make(chan struct{}), gone: func() { context.AfterFunc(r.Context(), cancel) }}
 	// The library holds on to a request for as long as the connection lasts, so it gets only what it
 	// needs of it, and nothing secret. Origins are not its concern: see the API's rules of CORS.
 	slim := &http.Request{
@@ -163,16 +164,21 @@ func (s *sockets) allow(ctx *types.HttpContext) error {
 // response is what the library gets as the answer to one request. While a connection is being made,
 // the library is not ready for what a client says or for its going away: until then nothing is read,
 // and nothing is written that the client could answer.
+//
+// When a client goes, the library may still be busy with the answer although its handler has returned.
+// So it fills in a header of its own, and the server's is touched only while writing is held.
 type response struct {
 	credentials Credentials
 	observer    Observer
 	gone        func() // from now on the library is told when the client goes
+	header      http.Header
 
-	mu     sync.Mutex
-	inner  http.ResponseWriter
-	held   bool
-	open   chan struct{}
-	opened bool
+	writing sync.Mutex // held while inner is in use; before mu
+	mu      sync.Mutex
+	inner   http.ResponseWriter
+	held    bool
+	open    chan struct{}
+	opened  bool
 }
 
 func (w *response) hold() {
@@ -191,40 +197,53 @@ func (w *response) let() {
 	}
 }
 
-// forget drops what the HTTP server takes back.
+// forget drops what the HTTP server takes back, once it is not in use.
 func (w *response) forget() {
+	w.writing.Lock()
+	defer w.writing.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inner, w.gone, w.credentials = nil, nil, ""
 }
 
-func (w *response) writer() http.ResponseWriter {
+// use calls f with the server's writer when the answer may be written. It gives false if nobody waits for
+// the answer any more.
+func (w *response) use(f func(http.ResponseWriter)) bool {
 	w.mu.Lock()
-	inner, held := w.inner, w.held
+	held := w.held
 	w.mu.Unlock()
-	if inner == nil {
-		return lost{}
-	}
 	if held {
 		select {
 		case <-w.open:
 		case <-time.After(connectLimit):
 		}
 	}
-	return inner
-}
-
-func (w *response) Header() http.Header {
+	w.writing.Lock()
+	defer w.writing.Unlock()
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.inner == nil {
-		return http.Header{}
+	inner := w.inner
+	w.mu.Unlock()
+	if inner == nil {
+		return false
 	}
-	return w.inner.Header()
+	f(inner)
+	return true
 }
 
-func (w *response) WriteHeader(status int)         { w.writer().WriteHeader(status) }
-func (w *response) Write(text []byte) (int, error) { return w.writer().Write(text) }
+func (w *response) Header() http.Header { return w.header }
+
+func (w *response) WriteHeader(status int) {
+	w.use(func(inner http.ResponseWriter) {
+		maps.Copy(inner.Header(), w.header)
+		inner.WriteHeader(status)
+	})
+}
+
+func (w *response) Write(text []byte) (n int, err error) {
+	err = http.ErrHandlerTimeout
+	w.use(func(inner http.ResponseWriter) { n, err = inner.Write(text) })
+	return n, err
+}
 
 // Hijack gives the connection of a web socket.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -239,13 +258,6 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	return &gated{Conn: conn, observer: w.observer, open: w.open}, buffers, nil
 }
-
-// lost is where answers go that nobody waits for any more.
-type lost struct{}
-
-func (lost) Header() http.Header       { return http.Header{} }
-func (lost) WriteHeader(int)           {}
-func (lost) Write([]byte) (int, error) { return 0, http.ErrHandlerTimeout }
 
 // gated is a connection that is not read, and written but once, until it is open, and that gives up
 // on a client that takes nothing.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -276,4 +277,31 @@ func TestReconnects(t *testing.T) {
 		nowRoutines, nowHeap := settled()
 		return nowRoutines <= routines+20 && int64(nowHeap)-int64(heap) < 1<<20
 	})
+}
+
+// TestPollsThatGo: clients that poll and go away at once. What the library still has to say to them must not get
+// into an answer that the HTTP server has taken back: that would end the process.
+func TestPollsThatGo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1000, 1000)
+	address := strings.TrimPrefix(b.server.URL, "http://")
+	var crew sync.WaitGroup
+	for range 8 {
+		crew.Go(func() {
+			for range 150 {
+				conn, err := net.Dial("tcp", address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
+				_ = conn.SetReadDeadline(time.Now().Add(time.Duration(rand.IntN(2000)) * time.Microsecond))
+				_, _ = conn.Read(make([]byte, 1))
+				_ = conn.Close()
+			}
+		})
+	}
+	crew.Wait()
+	r := b.enter("a")
+	_ = r.conn.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -281,6 +282,34 @@ func TestNumberOfRuns(t *testing.T) {
 	if r.Status != api.RuntimeErrorNZEC {
 		t.Errorf("it went on after a failure: %s", show(r))
 	}
+	// CPU time, of which a busy machine takes none away: 0.2, 0.4 and 0.6 s.
+	r = submit(t, api.Params{"language_id": "71", "source_code": `import time
+with open("/tmp/n", "a") as f: f.write("x")
+n = len(open("/tmp/n").read())
+while time.process_time() < n * 0.2: pass`, "number_of_runs": "3", "wall_time_limit": "20"})
+	if r.Status != api.Accepted || *r.Time < 0.4 || *r.Time >= 0.6 {
+		t.Errorf("the time is no average: %s, %v s", show(r), *r.Time)
+	}
+}
+
+// A program beyond its time is left alive for the extra time, so that its real time is known.
+func TestExtraTime(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, source string
+		least, most  float64
+	}{
+		{"ends in it", "import time\nwhile time.process_time() < 0.4: pass\nprint('end')", 0.4, 0.7},
+		{"goes on", "while True: pass", 0.7, 1.7},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := submit(t, api.Params{"language_id": "71", "source_code": tc.source, "cpu_time_limit": "0.2", "cpu_extra_time": "0.5", "wall_time_limit": "20"})
+			if r.Status != api.TimeLimitExceeded || *r.Message != "Time limit exceeded" || *r.Time < tc.least || *r.Time > tc.most || *r.ExitCode != 0 {
+				t.Errorf("got %s, %v s", show(r), *r.Time)
+			}
+		})
+	}
 }
 
 // Each process may use the limit for itself; without the option all of them together may.
@@ -314,6 +343,77 @@ func TestHostileCompilation(t *testing.T) {
 	r = submit(t, api.Params{"language_id": "50", "source_code": "#include \"/dev/zero\"\nint main(){}"})
 	if r.Status != api.CompilationError {
 		t.Errorf("got %s", show(r))
+	}
+
+	impatient := *shared
+	impatient.Config.MaxCPUTimeLimit, impatient.Config.MaxCPUExtraTime, impatient.Config.MaxWallTime, impatient.Config.MaxMemoryLimit = 2, 0, 6, 100_000
+	const tooLong, noMemory = "Compilation time limit exceeded.", "memory"
+	for _, tc := range []struct {
+		name   string
+		params api.Params
+		want   []string // any of them is part of what is told
+	}{
+		{"a script for ever", api.Params{"language_id": "89", "additional_files": zipped(t, map[string]string{"compile": "while :; do :; done", "run": "echo ran"})}, []string{tooLong}},
+		{"a script that sleeps", api.Params{"language_id": "89", "additional_files": zipped(t, map[string]string{"compile": "sleep 1000", "run": "echo ran"})}, []string{tooLong}},
+		{"includes itself twice", api.Params{"language_id": "50", "source_code": "#include __FILE__\n#include __FILE__\nint main(){}"}, []string{tooLong, "nested"}},
+		{"constants for ever", api.Params{"language_id": "54", "compiler_options": "-fconstexpr-ops-limit=99999999999 -fconstexpr-loop-limit=2147483647",
+			"source_code": "constexpr long f() { long x = 0; for (int i = 0; i < 2000000000; i++) x += i; return x; }\nconstexpr long y = f();\nint main(){}"}, []string{tooLong, noMemory, "Killed"}},
+		{"templates without end", api.Params{"language_id": "54", "source_code": "template <int A, long B> struct T { static const long v = T<A - 1, 2 * B>::v + T<A - 1, 2 * B + 1>::v; };\n" +
+			"template <long B> struct T<0, B> { static const long v = B; };\nint main() { return T<40, 1>::v; }"}, []string{tooLong, noMemory, "Killed"}},
+		{"an array of 4 GB", api.Params{"language_id": "54", "source_code": "struct A { char b[1L << 32]; };\nconstexpr A f() { A a{}; for (long i = 0; i < 1L << 32; i++) a.b[i] = 1; return a; }\nconstexpr A x = f();\nint main(){}"},
+			[]string{tooLong, noMemory, "Killed", "error"}},
+		{"errors without end", api.Params{"language_id": "89", "additional_files": zipped(t, map[string]string{"compile": "yes; exit 1", "run": "echo ran"})}, []string{tooLong, "y\ny"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if _, ok := languages.Get(54); !ok && tc.params["language_id"] == "54" {
+				t.Skip("this host has no g++")
+			}
+			s, faults := api.NewSubmission(tc.params, false, api.DefaultConfig(), languages.Languages())
+			if faults != nil {
+				t.Fatalf("refused: %v", faults)
+			}
+			r, err := impatient.Run(context.Background(), s)
+			told := ""
+			if r.CompileOutput != nil {
+				told = *r.CompileOutput
+			}
+			if err != nil || r.Status != api.CompilationError || r.Stdout != nil || r.Time != nil || len(told) > compilerOutput ||
+				!slices.ContainsFunc(tc.want, func(part string) bool { return strings.Contains(told, part) }) {
+				t.Errorf("got %s, %v", show(r), err)
+			}
+		})
+	}
+}
+
+// Whatever a submission says, and however it came into the store, its program has no network.
+func TestNoNetwork(t *testing.T) {
+	t.Parallel()
+	script := "tail -n +3 /proc/net/dev | grep -v ' *lo:'; for to in 127.0.0.1/22 127.0.0.1/2358 169.254.169.254/80 1.1.1.1/53; do (echo > /dev/tcp/$to) 2>/dev/null && echo REACHED $to; done; echo tried"
+	s, faults := api.NewSubmission(api.Params{"language_id": "46", "source_code": script}, false, api.DefaultConfig(), languages.Languages())
+	if faults != nil {
+		t.Fatal(faults)
+	}
+	s.EnableNetwork = true
+	r, err := shared.Run(context.Background(), s)
+	if err != nil || r.Stdout == nil || *r.Stdout != "tried\n" {
+		t.Errorf("got %s, %v", show(r), err)
+	}
+}
+
+// MAX_EXTRACT_SIZE bounds what comes out of an archive, and MAX_FILE_SIZE what a program writes.
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	small := *shared
+	small.Config.MaxExtractSize = 100
+	for size, want := range map[int]int{90_000: api.Accepted, 110_000: api.CompilationError} {
+		s, faults := api.NewSubmission(api.Params{"language_id": "46", "source_code": "wc -c < big", "additional_files": zipped(t, map[string]string{"big": strings.Repeat("x", size)})}, false, api.DefaultConfig(), languages.Languages())
+		if faults != nil {
+			t.Fatal(faults)
+		}
+		if r, err := small.Run(context.Background(), s); err != nil || r.Status != want || want == api.CompilationError && !strings.Contains(*r.CompileOutput, "more than is allowed") {
+			t.Errorf("%d bytes: %s, %v", size, show(r), err)
+		}
 	}
 }
 

@@ -4,11 +4,13 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -273,6 +275,55 @@ int main(void) { puts("tried"); fflush(stdout); `+tc.call+` printf("REACHED %ld\
 			}
 		})
 	}
+}
+
+// Programs of the architecture's smaller sister, which most kernels run too, have its system calls.
+func TestForeignProgramsAreKilled(t *testing.T) {
+	t.Parallel()
+	// They ask for their process id, and end with 3.
+	sisters := map[string]struct {
+		machine uint16
+		flags   uint32
+		code    string
+	}{
+		"amd64": {3 /* 386 */, 0, "\xb8\x14\x00\x00\x00\xcd\x80\xbb\x03\x00\x00\x00\xb8\x01\x00\x00\x00\xcd\x80"},
+		"arm64": {40 /* ARM */, 0x05000200, "\x14\x70\xa0\xe3\x00\x00\x00\xef\x03\x00\xa0\xe3\x01\x70\xa0\xe3\x00\x00\x00\xef"},
+	}
+	sister, ok := sisters[runtime.GOARCH]
+	if !ok {
+		t.Skip("nothing is known of sisters of " + runtime.GOARCH)
+	}
+	const base, headers = 0x400000, 52 + 32
+	size := uint32(headers + len(sister.code))
+	var program bytes.Buffer
+	program.WriteString("\x7fELF\x01\x01\x01" + strings.Repeat("\x00", 9))
+	for _, field := range []any{
+		uint16(2), sister.machine, uint32(1), uint32(base + headers), uint32(52), uint32(0), sister.flags, uint16(52), uint16(32), uint16(1), uint16(0), uint16(0), uint16(0),
+		uint32(1), uint32(0), uint32(base), uint32(base), size, size, uint32(5), uint32(0x10000),
+	} {
+		if err := binary.Write(&program, binary.LittleEndian, field); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program.WriteString(sister.code)
+	path := filepath.Join(t.TempDir(), "foreign")
+	if err := os.WriteFile(path, program.Bytes(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// The copy is nobody's to write: this process may be making children that have all of its files.
+	var ended *exec.ExitError
+	if err := exec.Command("/bin/sh", "-c", `cp "$0" "$0.copy" && exec "$0.copy"`, path).Run(); !errors.As(err, &ended) || ended.ExitCode() != 3 {
+		t.Skip("this kernel runs no such programs:", err)
+	}
+	onBoth(t, func(t *testing.T, s *Sandbox) {
+		box := openBox(t, s)
+		if err := box.Write("foreign", program.String(), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if out := in(t, box, usual, "/box/foreign"); out.Signal != 31 {
+			t.Errorf("got %+v", out)
+		}
+	})
 }
 
 // The worker writes nothing through what a program has planted.
@@ -769,6 +820,20 @@ func TestMountsBelowAFolderAreReadOnly(t *testing.T) {
 	out := in(t, openBox(t, s), usual, bash("touch '/opt/tool/with space/x' && echo BROKE; ls -d '/opt/tool/with space'")...)
 	if out.Stdout != "/opt/tool/with space\n" || !strings.Contains(out.Stderr, "Read-only") {
 		t.Errorf("got %+v", out)
+	}
+}
+
+// A program takes its own control group for the top of the tree, whether it is a run's first or second.
+func TestProgramsSeeTheirOwnControlGroupAlone(t *testing.T) {
+	t.Parallel()
+	if shared.Isolation().Cgroup != "v2" {
+		t.Skip("needs control groups of version 2, which this host does not give")
+	}
+	box := openBox(t, shared)
+	for range 2 {
+		if out := in(t, box, usual, "/bin/cat", "/proc/self/cgroup"); out.Stdout != "0::/\n" {
+			t.Errorf("got %+v", out)
+		}
 	}
 }
 

@@ -171,11 +171,11 @@ func (b *Box) run(ctx context.Context, c Command) (out Outcome, err error) {
 		if err := group.begin(c.Limits); err != nil {
 			return out, err
 		}
+		// A worker that is never to be killed for want of memory would hand that on, and the limit be none.
+		program.Offer = true
 		if handle := group.attach(); handle != nil {
 			program.Group = true
 			files = append(files, int(handle.Fd()))
-		} else {
-			program.Offer = true
 		}
 	}
 

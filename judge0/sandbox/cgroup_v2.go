@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // v2Cgroups is the interface with one tree for all controllers.
@@ -64,16 +66,23 @@ func delegate(base, available string) error {
 	if mkdirErr := os.Mkdir(leaf, 0o755); mkdirErr != nil && !errors.Is(mkdirErr, os.ErrExist) {
 		return errors.Join(err, mkdirErr)
 	}
-	text, readErr := os.ReadFile(filepath.Join(base, "cgroup.procs"))
-	if readErr != nil {
-		return errors.Join(err, readErr)
-	}
-	for _, pid := range strings.Fields(string(text)) {
-		if moveErr := writeGroup(leaf, "cgroup.procs", pid); moveErr != nil {
-			return errors.Join(err, moveErr)
+	// Who is born meanwhile is moved in the next round.
+	for range 10 {
+		text, readErr := os.ReadFile(filepath.Join(base, "cgroup.procs"))
+		if readErr != nil {
+			return errors.Join(err, readErr)
+		}
+		for _, pid := range strings.Fields(string(text)) {
+			// Who has ended meanwhile need not be moved.
+			if moveErr := writeGroup(leaf, "cgroup.procs", pid); moveErr != nil && !errors.Is(moveErr, unix.ESRCH) {
+				return errors.Join(err, moveErr)
+			}
+		}
+		if err = enable(base, available); !errors.Is(err, unix.EBUSY) {
+			break
 		}
 	}
-	return enable(base, available)
+	return err
 }
 
 func enable(dir, available string) error {

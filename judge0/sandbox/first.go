@@ -27,14 +27,16 @@ type first struct {
 	ending sync.Once
 }
 
-// namespaces are those that a box has for itself.
-const namespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+// namespaces are those that a box has for itself. It has one of control groups as well, but where programs
+// are created in groups of their own each of them makes that: where namespaces bound who may be moved (the mount
+// option nsdelegate, which systemd sets), a first process with one would not be let create them there.
+const namespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
 
 // identity is a user of the host that stands for a user of a box.
 type identity struct{ inside, outside int }
 
-// startFirst starts the first process of a box. The worker's own user is user 0 inside.
-func startFirst(program string, null *os.File, users []identity) (*first, error) {
+// startFirst starts the first process of a box, in namespaces of its own. The worker's own user is user 0 inside.
+func startFirst(program string, null *os.File, users []identity, namespaces uintptr) (*first, error) {
 	socket, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("make a socket for a box: %w", err)

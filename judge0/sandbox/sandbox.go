@@ -101,7 +101,7 @@ func New(options Options) (*Sandbox, error) {
 		s.cleanUp()
 		return nil, err
 	}
-	if err := s.selfTest(); err != nil {
+	if err := s.selfTest(probes); err != nil {
 		s.ending.Wait()
 		s.cleanUp()
 		return nil, err
@@ -283,7 +283,11 @@ func (s *Sandbox) build() (*Box, error) {
 			return nil, err
 		}
 	}
-	if box.first, err = s.start(); err == nil && box.group != nil {
+	kinds := uintptr(namespaces)
+	if box.group == nil || box.group.attach() == nil {
+		kinds |= unix.CLONE_NEWCGROUP
+	}
+	if box.first, err = s.start(kinds); err == nil && box.group != nil {
 		err = box.group.adopt(box.first.pid)
 	}
 	if err == nil {
@@ -301,9 +305,9 @@ func (s *Sandbox) build() (*Box, error) {
 // start starts the first process of a box. It would take along the supplementary groups of a worker
 // that is root (nothing can take them away inside a user namespace), and programs could read what is
 // there for those groups. The groups of a process are those of the thread that starts it.
-func (s *Sandbox) start() (*first, error) {
+func (s *Sandbox) start(namespaces uintptr) (*first, error) {
 	if os.Geteuid() != 0 {
-		return startFirst(s.init, s.null, s.identities())
+		return startFirst(s.init, s.null, s.identities(), namespaces)
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -312,12 +316,12 @@ func (s *Sandbox) start() (*first, error) {
 		return nil, fmt.Errorf("read the groups of the worker: %w", err)
 	}
 	if len(groups) == 0 {
-		return startFirst(s.init, s.null, s.identities())
+		return startFirst(s.init, s.null, s.identities(), namespaces)
 	}
 	if err := unix.Setgroups(nil); err != nil { // of this thread alone, other than syscall.Setgroups
 		return nil, fmt.Errorf("leave the groups of the worker: %w", err)
 	}
-	box, err := startFirst(s.init, s.null, s.identities())
+	box, err := startFirst(s.init, s.null, s.identities(), namespaces)
 	if groupsErr := unix.Setgroups(groups); groupsErr != nil {
 		s.log.Warn("a thread stays without the groups of the worker", "error", groupsErr)
 	}

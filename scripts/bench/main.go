@@ -5,7 +5,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -16,8 +15,9 @@ import (
 	"time"
 )
 
-// row is one measured figure beside what it is compared with.
+// row is one measured figure beside what it is compared with. Without Compared, it stands for itself.
 type row struct {
+	Section  string  `json:"section"` // latency, throughput, growth, resources or languages
 	Name     string  `json:"name"`
 	Value    float64 `json:"value"`
 	Base     float64 `json:"base"`
@@ -31,13 +31,15 @@ type row struct {
 func main() {
 	bin := flag.String("bin", "bin", "folder of the programs")
 	out := flag.String("json", "", "file for the figures")
-	rounds := flag.Int("rounds", 40, "turns of each of the latency rows")
+	rounds := flag.Int("rounds", 100, "turns of each of the latency rows")
 	span := flag.Duration("span", 2*time.Second, "length of a turn of the throughput rows")
-	each := flag.Bool("languages", false, "hello of every language instead, in an eighth of the turns")
+	each := flag.Bool("languages", false, "hello of every language instead, in a twentieth of the turns")
+	million := flag.Bool("million", false, "compare with a million stored submissions too")
+	only := flag.String("only", "", "one section: latency, throughput, growth or resources")
 	flag.Parse()
-	measure := func() error { return run(*bin, *out, *rounds, *span) }
+	measure := func() error { return run(*bin, *out, *only, *rounds, *span, *million) }
 	if *each {
-		measure = func() error { return runLanguages(*bin, *out, max(1, *rounds/8)) }
+		measure = func() error { return runLanguages(*bin, *out, max(1, *rounds/20)) }
 	}
 	if err := measure(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -45,36 +47,75 @@ func main() {
 	}
 }
 
-func run(bin, out string, rounds int, span time.Duration) error {
+func run(bin, out, only string, rounds int, span time.Duration, million bool) error {
 	dir, err := os.MkdirTemp("", "sandgate-bench-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	// The engine alone and the whole: two installations that take turns.
+	var rows []row
+	var isolation string
+	for _, section := range []struct {
+		name    string
+		measure func() ([]row, error)
+	}{
+		{"latency", func() ([]row, error) { return latencies(bin, dir, rounds, &isolation) }},
+		{"throughput", func() ([]row, error) { return throughputs(bin, dir, span) }},
+		{"growth", func() ([]row, error) { return growth(bin, dir, span/2, million) }},
+		{"resources", func() ([]row, error) { return resources(bin, dir) }},
+	} {
+		if only != "" && only != section.name {
+			continue
+		}
+		measured, err := section.measure()
+		if err != nil {
+			return fmt.Errorf("%s: %w", section.name, err)
+		}
+		for i := range measured {
+			measured[i].Section = section.name
+		}
+		print(measured)
+		rows = append(rows, measured...)
+	}
+	return show(rows, out, isolation)
+}
+
+// latencies has the engine alone and the whole: two installations that take turns.
+func latencies(bin, dir string, rounds int, isolation *string) (rows []row, err error) {
 	engine, err := startEngine(bin, dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer engine.stop()
 	gateway, err := startGateway(bin, dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer gateway.stop()
 	plain, err := newPlain(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	fmt.Printf("%d cores, %s, Go %s\n\n", runtime.NumCPU(), gateway.isolation, strings.TrimPrefix(runtime.Version(), "go"))
-
-	var rows []row
+	*isolation = gateway.isolation
 	for _, p := range programs {
 		measured, err := latency(p, plain, engine, gateway, rounds)
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 		rows = append(rows, measured...)
+	}
+	return rows, nil
+}
+
+func throughputs(bin, dir string, span time.Duration) (rows []row, err error) {
+	gateway, err := startGateway(bin, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer gateway.stop()
+	plain, err := newPlain(dir)
+	if err != nil {
+		return nil, err
 	}
 	for _, p := range programs {
 		if !p.throughput {
@@ -82,16 +123,34 @@ func run(bin, out string, rounds int, span time.Duration) error {
 		}
 		measured, err := throughput(p, plain, gateway, 5, span)
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 		rows = append(rows, measured)
 	}
 	measured, err := intake(bin, dir, 3, span/3)
-	if err != nil {
-		return fmt.Errorf("intake: %w", err)
+	return append(rows, measured...), err
+}
+
+// growth measures what becomes slower as there is more of something.
+func growth(bin, dir string, span time.Duration, million bool) (rows []row, err error) {
+	const turns = 5
+	sizes := []int{100_000}
+	if million {
+		sizes = append(sizes, 1_000_000)
 	}
-	rows = append(rows, measured...)
-	return show(rows, out, gateway.isolation)
+	if rows, err = growthStored(bin, dir, sizes, turns, span); err != nil {
+		return nil, err
+	}
+	queued, err := growthQueued(bin, dir, 100_000, turns, span)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := growthAccounts(bin, dir, 10_000, turns, span)
+	if err != nil {
+		return nil, err
+	}
+	workers, err := growthWorkers(bin, dir, turns)
+	return append(append(rows, queued, accounts), workers...), err
 }
 
 // runLanguages measures the languages by the engine alone.
@@ -101,13 +160,8 @@ func runLanguages(bin, out string, rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	// What tests and earlier starts prepared, such as Go's compiled library, serves here too.
 	cache, err := filepath.Abs(filepath.Join(bin, "cache"))
 	if err != nil {
-		return err
-	}
-	data := filepath.Join(dir, "engine-alone")
-	if err := errors.Join(os.MkdirAll(cache, 0o755), os.Mkdir(data, 0o755), os.Symlink(cache, filepath.Join(data, "cache"))); err != nil {
 		return err
 	}
 	engine, err := startEngine(bin, dir)
@@ -120,26 +174,47 @@ func runLanguages(bin, out string, rounds int) error {
 	if err != nil {
 		return err
 	}
+	for i := range rows {
+		rows[i].Section = "languages"
+	}
+	print(rows)
 	return show(rows, out, engine.isolation)
 }
 
-// show prints the figures, and writes them where that was asked for.
+// show writes the figures where that was asked for.
 func show(rows []row, out, isolation string) error {
-	print(rows)
 	if out == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(map[string]any{"cores": runtime.NumCPU(), "isolation": isolation, "rows": rows}, "", "  ")
+	text, err := json.MarshalIndent(map[string]any{"machine": machine(), "isolation": isolation, "rows": rows}, "", "  ")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(out, append(text, '\n'), 0o644)
 }
 
+// machine says what the figures were taken on.
+func machine() string {
+	model := "unknown processor"
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			model = strings.TrimSpace(value)
+			break
+		}
+	}
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return fmt.Sprintf("%d cores of %s, Linux %s, %s", runtime.NumCPU(), model, strings.TrimSpace(string(kernel)), runtime.Version())
+}
+
 func print(rows []row) {
-	fmt.Printf("%-44s %12s %12s %8s %15s\n", "", "value", "compared", "ratio", "10th … 90th")
+	fmt.Printf("\n%-52s %12s %12s %8s %15s\n", "", "value", "compared", "ratio", "10th … 90th")
 	for _, r := range rows {
-		fmt.Printf("%-44s %9.2f %-3s %9.2f %-3s %6.2f × %6.2f … %5.2f   ÷ %s\n", r.Name, r.Value, r.Unit, r.Base, r.Unit, r.Ratio, r.Low, r.High, r.Compared)
+		if r.Compared == "" {
+			fmt.Printf("%-52s %9.2f %-3s\n", r.Name, r.Value, r.Unit)
+			continue
+		}
+		fmt.Printf("%-52s %9.2f %-3s %9.2f %-3s %6.2f × %6.2f … %5.2f   ÷ %s\n", r.Name, r.Value, r.Unit, r.Base, r.Unit, r.Ratio, r.Low, r.High, r.Compared)
 	}
 }
 
@@ -167,6 +242,7 @@ func latency(p program, plain *plain, engine, gateway *target, rounds int) ([]ro
 		compare("wait=true p50, "+p.name+", gateway", "fork+exec", "ms", gatewayTook, plainTook),
 		compare("wait=true p50, "+p.name+", engine alone", "fork+exec", "ms", engineTook, plainTook),
 		compare("wait=true p50, "+p.name+", gateway", "engine alone", "ms", gatewayTook, engineTook),
+		compareAt(0.99, "wait=true p99, "+p.name+", gateway", "fork+exec", "ms", gatewayTook, plainTook),
 	}, nil
 }
 
@@ -230,11 +306,16 @@ func rate(parallel int, span time.Duration, f func() error) (float64, error) {
 }
 
 func compare(name, with, unit string, value, base []float64) row {
+	return compareAt(0.5, name, with, unit, value, base)
+}
+
+// compareAt compares quantiles.
+func compareAt(q float64, name, with, unit string, value, base []float64) row {
 	ratios := make([]float64, len(value))
 	for i := range value {
 		ratios[i] = value[i] / base[i]
 	}
-	r := row{Name: name, Compared: with, Unit: unit, Value: quantile(value, 0.5), Base: quantile(base, 0.5), Low: quantile(ratios, 0.1), High: quantile(ratios, 0.9)}
+	r := row{Name: name, Compared: with, Unit: unit, Value: quantile(value, q), Base: quantile(base, q), Low: quantile(ratios, 0.1), High: quantile(ratios, 0.9)}
 	r.Ratio = r.Value / r.Base
 	return r
 }

@@ -33,6 +33,9 @@ func start(box *wire.Box, p *wire.Program, files []int) (int, error) {
 	}
 	l := &birth.List{}
 	l.Add("set the mask of modes", unix.SYS_UMASK, 0o022)
+	if p.Group {
+		l.Add("see its own control group alone", unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
+	}
 	if box.User != 0 {
 		l.Add("become the user", unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, keepCapsLocked|noFixup, 0, 0, 0)
 		l.Add("become the user", unix.SYS_SETGID, uintptr(box.User))
@@ -70,7 +73,7 @@ func start(box *wire.Box, p *wire.Program, files []int) (int, error) {
 		group = take()
 	}
 	if p.Offer {
-		// When memory runs out the program is to go, and never we. It inherits our score, and until it
+		// When memory runs out the program is to go, and never we or the worker. It inherits our score, and until it
 		// executes it shares our memory, so that one can't go without the other anyway.
 		if _, err := unix.Pwrite(score, []byte("1000"), 0); err != nil {
 			return 0, at("offer the program to the memory killer", err)

@@ -98,7 +98,7 @@ type Program struct {
 	Extra     int
 	Own       bool // execute the file that comes along, not Args[0]
 	Group     bool // be born into the control group that comes along
-	Offer     bool // to the kernel, when memory runs out: in place of the first process
+	Offer     bool // to the kernel, when memory runs out: in place of the first process or the worker
 }
 
 // Message writes p down.
