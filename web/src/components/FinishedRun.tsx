@@ -28,12 +28,12 @@ export function FinishedRun({ job, expected, onGoTo, actions }: Props) {
   return (
     <>
       <div className="summary" data-tone={toneOf(job.status.id)}>
-        <p>{explain(job)}</p>
-        {note && <p className="note">{note}</p>}
-        <div className="summary-foot">
-          <Figures job={job} />
+        <div className="summary-head">
+          <p>{explain(job)}</p>
           {actions}
         </div>
+        {note && <p className="note">{note}</p>}
+        <Figures job={job} />
         {onGoTo && <Problems list={job.diagnostics ?? []} onGoTo={onGoTo} />}
       </div>
       <Outputs job={job} expected={expected} silent={silent} />

@@ -33,7 +33,7 @@ const look = EditorView.theme({
     cursor: 'pointer',
   },
   '.cm-button:hover': { background: 'var(--bg)' },
-  '.cm-panel [name=close], .cm-dialog-close': {
+  '.cm-panel.cm-search [name=close], .cm-panel .cm-dialog-close': {
     color: 'var(--muted)',
     padding: '0.25rem 0.6rem',
     fontSize: '1.25rem',
@@ -49,7 +49,7 @@ const words = EditorState.phrases.of({
   previous: 'Previous',
   all: 'Select all',
   'match case': 'Match case',
-  regexp: 'Regular expression',
+  regexp: 'Regex',
   'by word': 'Whole words',
   replace: 'Replace',
   'replace all': 'Replace all',

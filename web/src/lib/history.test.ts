@@ -44,6 +44,7 @@ it('groups runs by the day they were sent on', () => {
 it('shows the first line that says something', () => {
   const run = { output: '\n  \n  hello  \nmore', error: null, compileOutput: null };
   expect(firstLine(run)).toBe('hello');
+  expect(firstLine({ ...run, output: '\x1b[31mred\x1b[0m\n' })).toBe('red');
   expect(firstLine({ ...run, error: 'it broke\n' })).toBe('it broke');
   expect(firstLine({ output: null, error: null, compileOutput: null })).toBe('');
   expect(firstLine({ ...run, output: 'x'.repeat(5000) })).toHaveLength(161);

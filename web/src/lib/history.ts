@@ -1,3 +1,4 @@
+import { stripAnsi } from './ansi';
 import type { Job } from './api';
 import { post, remove, request } from './request';
 
@@ -133,7 +134,7 @@ function dayLabel(date: Date, now: Date): string {
 /** The first line that says something of what a run printed. */
 export function firstLine(run: Pick<Job, 'output' | 'error' | 'compileOutput'>): string {
   const text = (run.error ?? '') || (run.output ?? '') || (run.compileOutput ?? '');
-  for (const line of text.slice(0, 2000).split('\n')) {
+  for (const line of stripAnsi(text.slice(0, 2000)).split('\n')) {
     const said = line.trim();
     if (said !== '') return said.length > 160 ? `${said.slice(0, 160)}…` : said;
   }

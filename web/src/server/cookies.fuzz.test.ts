@@ -20,7 +20,9 @@ function changed(text: string): string {
   const at = randomInt(text.length);
   const other = String.fromCharCode(33 + randomInt(93));
   const [before, after] = [text.slice(0, at), text.slice(at + 1)];
-  return [before + other + after, before + after, before + other + text.slice(at)][randomInt(3)] ?? text;
+  return (
+    [before + other + after, before + after, before + other + text.slice(at)][randomInt(3)] ?? text
+  );
 }
 
 describe('cookies that anybody may have made up', () => {
