@@ -78,7 +78,7 @@ locals {
         SANDGATE_TRUSTED_PROXIES  = var.ip_range
         SANDGATE_CLIENT_IP_HEADER = "X-Real-IP"
       }, var.gateway_settings)
-      stop_grace_period = "40s"
+      stop_grace_period = "60s"
     })
   }
   server = {
