@@ -1,10 +1,12 @@
 // Package garbage has Go's collector run less often in servers that hold little memory and make much garbage.
 package garbage
 
+import "sync/atomic"
+
 // reserve is counted as memory in use, and never touched: it takes addresses, not memory.
-var reserve []byte
+var reserve atomic.Pointer[[32 << 20]byte]
 
 // Reserve has the collector take the heap to be 32 MiB larger than it is, so that it waits for as much garbage
 // before it runs: a heap of a few MB is collected many times a second otherwise. The process grows by that
 // much at most, unlike with a higher GOGC, which counts with all that it holds.
-func Reserve() { reserve = make([]byte, 32<<20) }
+func Reserve() { reserve.Store(new([32 << 20]byte)) }
