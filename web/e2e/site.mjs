@@ -1,6 +1,7 @@
 // What the tests of pages share: a visitor, the rules of axe, and servers of our own.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
@@ -79,6 +80,7 @@ function freePort() {
 export async function startWeb(env) {
   const port = await freePort();
   const folder = path.resolve(import.meta.dirname, '..', '.next', 'standalone');
+  if (!existsSync(folder)) throw new Error('the web client is not built: npm run build');
   const child = spawn(process.execPath, ['server.js'], {
     cwd: folder,
     env: {
