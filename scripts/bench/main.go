@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -55,15 +56,20 @@ func run(bin, out, only string, rounds int, span time.Duration, million bool) er
 	defer os.RemoveAll(dir)
 	var rows []row
 	var isolation string
-	for _, section := range []struct {
+	type part struct {
 		name    string
 		measure func() ([]row, error)
-	}{
+	}
+	parts := []part{
 		{"latency", func() ([]row, error) { return latencies(bin, dir, rounds, &isolation) }},
 		{"throughput", func() ([]row, error) { return throughputs(bin, dir, span) }},
 		{"growth", func() ([]row, error) { return growth(bin, dir, span/2, million) }},
 		{"resources", func() ([]row, error) { return resources(bin, dir) }},
-	} {
+	}
+	if only != "" && only != "profiles" && !slices.ContainsFunc(parts, func(p part) bool { return p.name == only }) {
+		return fmt.Errorf("there is no section %q", only)
+	}
+	for _, section := range parts {
 		if only != "" && only != section.name {
 			continue
 		}
@@ -84,7 +90,38 @@ func run(bin, out, only string, rounds int, span time.Duration, million bool) er
 		}
 		printProfiles(found)
 	}
+	if only != "" {
+		rows, found, isolation = beside(out, only, rows, found, isolation)
+	}
 	return show(rows, found, out, isolation)
+}
+
+// beside keeps what the file has of sections that were not measured now.
+func beside(out, only string, rows []row, found []profile, isolation string) ([]row, []profile, string) {
+	var before figures
+	if text, err := os.ReadFile(out); err != nil || json.Unmarshal(text, &before) != nil {
+		return rows, found, isolation
+	}
+	if only != "profiles" {
+		found = before.Profiles
+	}
+	if isolation == "" {
+		isolation = before.Isolation
+	}
+	for _, r := range before.Rows {
+		if r.Section != only {
+			rows = append(rows, r)
+		}
+	}
+	return rows, found, isolation
+}
+
+// figures is what the file holds.
+type figures struct {
+	Machine   string    `json:"machine"`
+	Isolation string    `json:"isolation"`
+	Rows      []row     `json:"rows"`
+	Profiles  []profile `json:"profiles"`
 }
 
 // latencies has the engine alone and the whole: two installations that take turns.
@@ -193,7 +230,7 @@ func show(rows []row, found []profile, out, isolation string) error {
 	if out == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(map[string]any{"machine": machine(), "isolation": isolation, "rows": rows, "profiles": found}, "", "  ")
+	text, err := json.MarshalIndent(figures{machine(), isolation, rows, found}, "", "  ")
 	if err != nil {
 		return err
 	}
