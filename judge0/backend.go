@@ -78,7 +78,7 @@ type backend struct {
 
 // embedded has its data in one folder.
 func embedded(o Options, m *metrics.Metrics) (*backend, error) {
-	s, err := sqlite.Open(filepath.Join(o.DataDir, "judge0.db"), sqlitedb.Options{Observe: func(c sqlitedb.Commit) { m.Commit(c.Took) }})
+	s, err := sqlite.Open(filepath.Join(o.DataDir, "judge0.db"), sqlitedb.Options{Lazy: o.LazyStore, Observe: func(c sqlitedb.Commit) { m.Commit(c.Took) }})
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ type Options struct {
 	Runner    worker.Runner
 	Languages api.Languages
 	DataDir   string // the folder of the database
+	LazyStore bool   // whoever submits would do so again for what a crash of the machine undoes: the store need not wait for the disk
 
 	Addr     string               // to listen on, as host:port; port 0 takes any; "": 127.0.0.1:2358
 	CPURate  float64              // share of a core that a program may use, for Isolate; 0: no limit

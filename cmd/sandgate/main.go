@@ -133,6 +133,7 @@ func (s settings) serve(ctx context.Context, out, errs *os.File) (err error) {
 	engineOptions := s.engine.Options
 	engineOptions.Logger = log.With("part", "engine")
 	engineOptions.DataDir = filepath.Join(dataDir, "engine")
+	engineOptions.LazyStore = true // the gateway's store is the one that nothing may be lost from
 	engineOptions.Addr = "127.0.0.1:0"
 	token := rand.Text()
 	engineOptions.Access = server.Access{AuthnTokens: []string{token}}

@@ -28,6 +28,7 @@ type Options struct {
 	Readers int          // connections for reading; 0: twice the cores, at least 4
 	Queue   int          // writes that may wait before Write blocks; 0: 4096
 	Batch   int          // writes that share a commit at most; 0: 256
+	Lazy    bool         // Write does not wait for the disk: the last may be undone by a crash of the machine, but not by one of the process
 	Observe func(Commit) // called by the writer after each commit; it must be quick
 }
 
@@ -104,7 +105,11 @@ func (db *DB) open(migrations []string, o Options) error {
 	if err := file.Close(); err != nil {
 		return err
 	}
-	if db.pool, err = connect(db.path, "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(2000)", "journal_size_limit(67108864)", "cache_size(-16384)"); err != nil {
+	synchronous := "synchronous(FULL)"
+	if o.Lazy {
+		synchronous = "synchronous(NORMAL)"
+	}
+	if db.pool, err = connect(db.path, "journal_mode(WAL)", synchronous, "wal_autocheckpoint(2000)", "journal_size_limit(67108864)", "cache_size(-16384)"); err != nil {
 		return err
 	}
 	db.pool.SetMaxOpenConns(1)
