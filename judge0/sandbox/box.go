@@ -270,7 +270,12 @@ const (
 // watch waits until a run ends (done) or exceeds its time. It looks no more often than a program on
 // all cores could exceed its CPU limit, so a short run costs no wake-up.
 func watch(ctx context.Context, limits Limits, group cgroup, looker *meter, done <-chan struct{}) cause {
-	const soonest = 5 * time.Millisecond
+	const (
+		soonest = 5 * time.Millisecond
+		// What the first process of the box may use meanwhile, where it counts in the group: no program is
+		// killed for that. What exceeds its limit by less ends by itself, and too late all the same.
+		ofFirst = 20 * time.Millisecond
+	)
 	cores := time.Duration(runtime.NumCPU())
 	wall := time.NewTimer(limits.Wall)
 	defer wall.Stop()
@@ -308,10 +313,10 @@ func watch(ctx context.Context, limits Limits, group cgroup, looker *meter, done
 			continue
 		}
 		used, err := group.cpu()
-		if err == nil && used > cpuLimit {
+		if err == nil && used > cpuLimit+ofFirst {
 			return overCPU
 		}
-		look.Reset(max((cpuLimit-used)/cores, soonest))
+		look.Reset(max((cpuLimit+ofFirst-used)/cores, soonest))
 	}
 }
 
