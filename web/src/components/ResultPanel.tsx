@@ -1,14 +1,11 @@
-import { lazy, Suspense } from 'react';
 import type { Diagnostic } from '@/lib/api';
 import { formatKilobytes, formatSeconds } from '@/lib/format';
 import { shownRun, type Run, type Runs } from '@/lib/runs';
 import type { RunState } from '@/lib/runState';
 import { toneOf } from '@/lib/status';
+import { RunBody } from './RunBody'; // not lazy: it also tells that the network is gone
 import { StatusPill } from './StatusPill';
 import { Tabs } from './ui/Tabs';
-
-const load = () => import('./RunBody');
-const RunBody = lazy(() => load().then((module) => ({ default: module.RunBody })));
 
 interface Props {
   runs: Runs;
@@ -69,9 +66,7 @@ export function ResultPanel({ runs, onShow, onRemove, ...actions }: Props) {
         {...(several && run && { role: 'tabpanel', 'aria-labelledby': `run-tab-${run.number}` })}
       >
         {run ? (
-          <Suspense>
-            <RunBody key={run.number} run={run} runs={runs} {...actions} />
-          </Suspense>
+          <RunBody key={run.number} run={run} runs={runs} {...actions} />
         ) : (
           <p className="hush">Press Run, and what the program prints appears here.</p>
         )}
