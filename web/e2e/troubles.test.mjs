@@ -172,7 +172,7 @@ describe('the page in trouble', { skip }, () => {
     await page.keyboard.press('Control+End');
     await page.keyboard.type('print("typed offline")');
     await runButton(page).click();
-    await page.getByText('This page cannot reach its server.').waitFor();
+    await page.getByRole('heading', { name: 'No connection' }).waitFor();
     await context.setOffline(false);
     await runTo(page, 'Accepted', () => page.getByRole('button', { name: 'Run again' }).click());
     assert.equal(await block(page, 'Output').textContent(), 'typed before\ntyped offline\n');
