@@ -102,8 +102,8 @@ const targets = [
     1.5,
   ],
   [
-    'memory at rest, gateway and engine, MB',
-    'memory at rest, gateway and engine',
+    'memory at rest, all together, MB',
+    'memory at rest, with boxes and the web client',
     '',
     'value',
     '≤',
