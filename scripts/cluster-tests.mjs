@@ -1,7 +1,6 @@
 // The tests of the cluster, on the real stack: images built by the offline overlay, started and stopped
 // by the very npm scripts, under a project, addresses and ports of their own.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { testsOf } from './count.mjs';
@@ -9,20 +8,9 @@ import { prepareDocker } from './docker-install.mjs';
 import { table } from './docker.mjs';
 import { Load } from './load.mjs';
 import { askAll, untilScraped } from './monitoring-tests.mjs';
-import { root, run } from './steps.mjs';
+import { freePort, root, run } from './steps.mjs';
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A port of this machine that nothing uses now. */
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(String(port)));
-    });
-  });
-}
 
 /** What this machine has of a project: containers, networks, volumes. */
 async function leftovers(project) {

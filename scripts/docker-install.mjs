@@ -1,20 +1,12 @@
 // Docker for tests, where it is not there yet: from Debian's packages, as root.
 import { spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, openSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { whyNoDocker } from './docker.mjs';
+import { has, installPackages, isDebianRoot } from './packages.mjs';
 import { bin, run } from './steps.mjs';
 
 const tools = join(bin, 'docker-tools');
-const has = async (command) => (await run('/bin/sh', ['-c', `command -v ${command}`])).code === 0;
 const nothing = async () => {};
 
 /**
@@ -26,22 +18,14 @@ export async function prepareDocker({ install }) {
   const absent = await whyNoDocker();
   if (!absent) return { stop: nothing };
   if (!install) return { why: `${absent} \`npm run test:cluster\` installs it as root` };
-  const debian =
-    existsSync('/etc/os-release') && /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'));
-  if (process.getuid() !== 0 || !debian) return { why: await whyNoDocker() };
+  if (!isDebianRoot()) return { why: await whyNoDocker() };
 
   const missing = [];
   if (!(await has('dockerd'))) missing.push('docker.io', 'iptables');
   if (!(await has('debootstrap'))) missing.push('debootstrap');
   if (missing.length) {
-    console.log(`  Installing ${missing.join(', ')}`);
-    await run('apt-get', ['update', '-qq']);
-    const { code, output } = await run(
-      'apt-get',
-      ['install', '-y', '-qq', '--no-install-recommends', ...missing],
-      { env: { DEBIAN_FRONTEND: 'noninteractive' } },
-    );
-    if (code !== 0) return { why: `${missing.join(', ')} can't be installed: ${lastLine(output)}` };
+    const problem = await installPackages(missing);
+    if (problem) return { why: `${missing.join(', ')} can't be installed: ${lastLine(problem)}` };
   }
   if (
     (await run('docker', ['compose', 'version'])).code !== 0 ||

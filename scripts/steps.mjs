@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -152,4 +153,15 @@ export async function checkMachine() {
   const go = await run('go', ['version']);
   if (go.code !== 0)
     fail('Go is not installed: get 1.26 or newer from https://go.dev/dl and put it on the PATH.');
+}
+
+/** A port of this machine that nothing uses now. */
+export function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(String(port)));
+    });
+  });
 }

@@ -5,7 +5,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterTests } from './cluster-tests.mjs';
@@ -13,11 +12,13 @@ import { counter, testsOf } from './count.mjs';
 import { deployTests } from './deploy-tests.mjs';
 import { fuzz } from './fuzz.mjs';
 import { monitoringTests } from './monitoring-tests.mjs';
+import { has, installPackages } from './packages.mjs';
 import {
   bin,
   buildGo,
   buildWeb,
   checkMachine,
+  freePort,
   install,
   installTestClients,
   root,
@@ -36,8 +37,6 @@ async function check(title, command, args, { cwd = root, bad = () => false } = {
   count(title, failed ? { failed: 1 } : { passed: 1 });
 }
 
-const has = async (command) => (await run('/bin/sh', ['-c', `command -v ${command}`])).code === 0;
-
 /** Installs what is missing, where that is possible; what stays missing makes tests skip. */
 async function prepareMachine() {
   const wanted = {
@@ -48,7 +47,9 @@ async function prepareMachine() {
     '/usr/bin/python3': 'python3',
     javac: 'default-jdk-headless',
     rustc: 'rustc',
+    nginx: 'nginx',
     sqlite3: 'sqlite3',
+    strace: 'strace',
     'redis-server': 'redis-server',
     'postgres || ls /usr/lib/postgresql/*/bin/postgres': 'postgresql',
   };
@@ -60,16 +61,8 @@ async function prepareMachine() {
     console.log(`  Not installed, so some tests are skipped: ${missing.join(', ')}`);
     return;
   }
-  console.log(`  Installing ${missing.join(', ')}`);
-  await run('apt-get', ['update', '-qq']);
-  const { code, output } = await run(
-    'apt-get',
-    ['install', '-y', '-qq', '--no-install-recommends', ...missing],
-    {
-      env: { DEBIAN_FRONTEND: 'noninteractive' },
-    },
-  );
-  if (code !== 0) console.log(output.split('\n').slice(-10).join('\n'));
+  const problem = await installPackages(missing);
+  if (problem) console.log(problem);
 }
 
 async function lint() {
@@ -178,16 +171,6 @@ async function fuzzing() {
     if (!outcome.passed) console.log(`${outcome.name}\n${outcome.output.trimEnd()}`);
   });
   count('Fuzzing', sum, `${runs} inputs in ${fuzzSeconds} s; npm run fuzz takes a time`);
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(String(port)));
-    });
-  });
 }
 
 /** Starts the whole as the README says, and drives it with a browser. */

@@ -4,11 +4,12 @@
 // names have that in them, `-- --places host,user` some of the places (see vm/run.sh), `-- --short` fewer tests.
 // What the machines print is kept in bin/vm.
 import { spawn } from 'node:child_process';
-import { cpSync, createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, createWriteStream, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { counter } from './count.mjs';
+import { has, installPackages, isDebianRoot } from './packages.mjs';
 import { bin, checkMachine, root, run } from './steps.mjs';
 import { makeDisk, prepareImages } from './vm/image.mjs';
 
@@ -40,25 +41,15 @@ const patience = 3 * 3600_000;
 
 /** Sees to it that the emulators are there; gives `why` not. */
 async function prepareEmulators() {
-  const debian =
-    existsSync('/etc/os-release') && /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'));
-  if (process.getuid() !== 0 || !debian)
-    return 'it needs root on Debian, whose packages the machines are made of';
-  const has = async (command) => (await run('/bin/sh', ['-c', `command -v ${command}`])).code === 0;
+  if (!isDebianRoot()) return 'it needs root on Debian, whose packages the machines are made of';
   const missing = [];
   if (!(await has('qemu-system-x86_64'))) missing.push('qemu-system-x86');
   if (!(await has('qemu-system-aarch64'))) missing.push('qemu-system-arm');
   if (!(await has('mkfs.ext4'))) missing.push('e2fsprogs');
   if (!(await has('xz'))) missing.push('xz-utils');
   if (missing.length === 0) return undefined;
-  console.log(`  Installing ${missing.join(', ')}`);
-  await run('apt-get', ['update', '-qq']);
-  const { code, output } = await run(
-    'apt-get',
-    ['install', '-y', '-qq', '--no-install-recommends', ...missing],
-    { env: { DEBIAN_FRONTEND: 'noninteractive' } },
-  );
-  return code === 0 ? undefined : `${missing.join(', ')} can't be installed: ${output.trim()}`;
+  const problem = await installPackages(missing);
+  return problem && `${missing.join(', ')} can't be installed: ${problem}`;
 }
 
 /** Builds the programs and the test programs for an architecture; gives the disk with them. */
