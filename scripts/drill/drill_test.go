@@ -55,9 +55,14 @@ func TestShortDrill(t *testing.T) {
 				t.Error(v.What)
 			}
 			for _, r := range rows {
-				if r.Skipped == "" && r.Accepted == 0 {
-					t.Errorf("%s: nothing was accepted", r.Fault)
-				}
+				t.Run(r.Fault, func(t *testing.T) { // so that what can't be done here is counted
+					switch {
+					case r.Skipped != "":
+						t.Skip(r.Skipped)
+					case r.Accepted == 0:
+						t.Error("nothing was accepted")
+					}
+				})
 			}
 		})
 	}
