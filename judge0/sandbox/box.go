@@ -272,14 +272,17 @@ const (
 func watch(ctx context.Context, limits Limits, group cgroup, looker *meter, done <-chan struct{}) cause {
 	const (
 		soonest = 5 * time.Millisecond
-		// What the first process of the box may use meanwhile, where it counts in the group: no program is
-		// killed for that. What exceeds its limit by less ends by itself, and too late all the same.
+		// What the first process of the box may use meanwhile: no program is killed for that. What exceeds its
+		// limit by less ends by itself, and too late all the same.
 		ofFirst = 20 * time.Millisecond
 	)
 	cores := time.Duration(runtime.NumCPU())
 	wall := time.NewTimer(limits.Wall)
 	defer wall.Stop()
 	cpuLimit := limits.CPU + limits.CPUExtra
+	if group != nil && holdsFirst(group) {
+		cpuLimit += ofFirst
+	}
 	look := time.NewTimer(max(cpuLimit/cores, soonest))
 	defer look.Stop()
 	switch {
@@ -313,10 +316,10 @@ func watch(ctx context.Context, limits Limits, group cgroup, looker *meter, done
 			continue
 		}
 		used, err := group.cpu()
-		if err == nil && used > cpuLimit+ofFirst {
+		if err == nil && used > cpuLimit {
 			return overCPU
 		}
-		look.Reset(max((cpuLimit+ofFirst-used)/cores, soonest))
+		look.Reset(max((cpuLimit-used)/cores, soonest))
 	}
 }
 
@@ -337,7 +340,7 @@ func (o *Outcome) readGroup(group cgroup, first time.Duration) error {
 	if o.CPU, err = group.cpu(); err != nil {
 		return fmt.Errorf("read the CPU time: %w", err)
 	}
-	if group.attach() == nil { // the first process is in the group
+	if holdsFirst(group) {
 		o.CPU = max(o.CPU-first, 0)
 	}
 	if peak, err := group.memoryPeak(); err == nil {

@@ -35,6 +35,10 @@ type cgroup interface {
 	destroy() error
 }
 
+// holdsFirst tells whether the first process of a box is in the box's group, and counts there: where programs
+// are not created in the group, they come into it as its children.
+func holdsFirst(group cgroup) bool { return group.attach() == nil }
+
 // groupPrefix begins the names of our parent groups.
 const groupPrefix = "sandgate-boxes-"
 

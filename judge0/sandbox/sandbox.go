@@ -284,7 +284,7 @@ func (s *Sandbox) build() (*Box, error) {
 		}
 	}
 	kinds := uintptr(namespaces)
-	if box.group == nil || box.group.attach() == nil {
+	if box.group == nil || holdsFirst(box.group) {
 		kinds |= unix.CLONE_NEWCGROUP
 	}
 	if box.first, err = s.start(kinds); err == nil && box.group != nil {
