@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,15 +14,7 @@ import (
 // redisURL gives the URL of an empty Redis of the test's own.
 func redisURL(t *testing.T) string {
 	t.Helper()
-	server, err := testservers.StartRedis()
-	if errors.Is(err, testservers.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Remove)
-	return server.Database()
+	return testservers.For(t, testservers.StartRedis).Database()
 }
 
 // listening makes gateways tell each other everything by Redis and find nothing out by looking: what one of

@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -27,15 +26,7 @@ func mongoURL(t *testing.T) string {
 		u.Path = fmt.Sprintf("/sandgate_test_%d", time.Now().UnixNano())
 		return u.String()
 	}
-	server, err := testservers.StartFerretDB()
-	if errors.Is(err, testservers.ErrMissing) {
-		t.Skipf("MONGODB_URI names no MongoDB, and its stand-in is not here: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Remove)
-	return server.Database()
+	return testservers.For(t, testservers.StartFerretDB).Database()
 }
 
 func TestGatewayOnMongoDB(t *testing.T) {

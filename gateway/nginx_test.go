@@ -3,7 +3,6 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -30,14 +29,7 @@ func behindNginx(t *testing.T, n int) (front *bundle, gateways []*bundle, balanc
 		upstreams = append(upstreams, strings.TrimPrefix(b.URL(), "http://"))
 		b.await("the other gateways", func() bool { return gaugeOf(b, "live_redis_away") == "0" })
 	}
-	balancer, err := testservers.StartNginx("runner-lb", upstreams...)
-	if errors.Is(err, testservers.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(balancer.Remove)
+	balancer = testservers.For(t, func() (*testservers.Nginx, error) { return testservers.StartNginx("runner-lb", upstreams...) })
 	return gateways[0], gateways, balancer
 }
 

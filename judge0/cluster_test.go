@@ -127,7 +127,12 @@ type commune struct {
 func newCommune(t testing.TB) *commune {
 	t.Helper()
 	p, err := postgresServer()
-	skipOrFail(t, err)
+	if errors.Is(err, testservers.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	url, err := p.Database(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -137,20 +142,8 @@ func newCommune(t testing.TB) *commune {
 
 func newCommuneOn(t testing.TB, postgresURL string) *commune {
 	t.Helper()
-	r, err := testservers.StartRedis()
-	skipOrFail(t, err)
-	t.Cleanup(r.Remove)
+	r := testservers.For(t, testservers.StartRedis)
 	return &commune{t, postgresURL, r, r.Database()}
-}
-
-func skipOrFail(t testing.TB, err error) {
-	t.Helper()
-	if errors.Is(err, testservers.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (c *commune) engine(role Role, runner runnerFunc, change ...func(*Options)) *Engine {
@@ -496,9 +489,7 @@ func TestClusterRedisForgets(t *testing.T) {
 
 func TestClusterPostgresAway(t *testing.T) {
 	t.Parallel()
-	own, err := testservers.StartPostgres()
-	skipOrFail(t, err)
-	t.Cleanup(own.Remove)
+	own := testservers.For(t, testservers.StartPostgres)
 	url, err := own.Database(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -67,22 +67,7 @@ const patience = 2 * time.Minute
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	postgres, err := testservers.StartPostgres()
-	if errors.Is(err, testservers.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(postgres.Remove)
-	redis, err := testservers.StartRedis()
-	if errors.Is(err, testservers.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(redis.Remove)
+	postgres, redis := testservers.For(t, testservers.StartPostgres), testservers.For(t, testservers.StartRedis)
 	url, err := postgres.Database(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -10,28 +9,25 @@ import (
 	"github.com/sandgate/sandgate/internal/testservers"
 )
 
-// TestRelay has two gateways hear each other, before Redis is killed, while it is away, and after.
-func TestRelay(t *testing.T) {
-	t.Parallel()
-	server, err := testservers.StartRedis()
-	if errors.Is(err, testservers.ErrMissing) {
-		t.Skip(err)
-	}
+// startRelay starts a gateway's relay, which the test stops.
+func startRelay(t *testing.T, address string) *Relay {
+	t.Helper()
+	r, err := NewRelay(NewBus(), address, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Remove)
+	r.Start(nil)
+	return r
+}
+
+// TestRelay has two gateways hear each other, before Redis is killed, while it is away, and after.
+func TestRelay(t *testing.T) {
+	t.Parallel()
+	server := testservers.For(t, testservers.StartRedis)
 	address := server.Database()
-	start := func() *Relay {
-		r, err := NewRelay(NewBus(), address, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Start(nil)
-		t.Cleanup(r.Stop)
-		return r
-	}
-	one, two := start(), start()
+	one, two := startRelay(t, address), startRelay(t, address)
+	t.Cleanup(one.Stop)
+	t.Cleanup(two.Stop)
 	await := func(what string, holds func() bool) {
 		t.Helper()
 		for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(time.Millisecond) {
@@ -125,24 +121,9 @@ func TestRelayWithoutRedis(t *testing.T) {
 // TestRelayStopsWhileOthersTalk: a gateway must end while others announce one event after another.
 func TestRelayStopsWhileOthersTalk(t *testing.T) {
 	t.Parallel()
-	server, err := testservers.StartRedis()
-	if errors.Is(err, testservers.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Remove)
+	server := testservers.For(t, testservers.StartRedis)
 	address := server.Database()
-	start := func() *Relay {
-		r, err := NewRelay(NewBus(), address, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Start(nil)
-		return r
-	}
-	talking, stopping := start(), start()
+	talking, stopping := startRelay(t, address), startRelay(t, address)
 	enough, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -234,14 +234,7 @@ func TestAKeyWhoseGatewayDiedBetweenItsWrites(t *testing.T) {
 // FerretDB will do here, whatever MONGODB_URI names: it is killed and started again.
 func TestAServerThatIsGoneAndComesBack(t *testing.T) {
 	t.Parallel()
-	server, err := testservers.StartFerretDB()
-	if errors.Is(err, testservers.ErrMissing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Remove()
+	server := testservers.For(t, testservers.StartFerretDB)
 	s, err := Open(ctx, server.Database()+"?serverSelectionTimeoutMS=200")
 	if err != nil {
 		t.Fatal(err)
