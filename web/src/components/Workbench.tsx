@@ -192,7 +192,7 @@ export function Workbench({ nonce }: { nonce: string }) {
     renew(found.language);
     run.add(found.job, {
       language: found.language,
-      label: found.job.language?.name ?? found.language,
+      label: found.job.language.name,
       expected: found.shared.expected,
       own: found.own,
     });

@@ -52,16 +52,3 @@ export interface RunRequest {
   /** Seconds, and kilobytes. */
   limits?: { cpuTime?: number; wallTime?: number; memory?: number };
 }
-
-/** A run with the program that it ran, as the history and shared links have it. */
-export interface WholeJob extends Job {
-  program: {
-    code: string | null;
-    stdin: string | null;
-    expectedOutput: string | null;
-    arguments: string | null;
-    compilerOptions: string | null;
-    additionalFiles: string | null;
-    limits: { cpuTime: number; wallTime: number; memory: number };
-  };
-}

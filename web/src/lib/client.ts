@@ -1,4 +1,4 @@
-import type { Job, Language, RunRequest, WholeJob } from './api';
+import type { Job, Language, RunRequest } from './api';
 import { post, request } from './request';
 
 const HIDDEN = new Set(['executable']); // it takes a file that nobody writes here
@@ -17,14 +17,6 @@ export async function startRun(program: RunRequest): Promise<string> {
 
 export function fetchJob(id: string): Promise<Job> {
   return request<Job>(`/api/runs/${encodeURIComponent(id)}`);
-}
-
-export function fetchProgram(id: string): Promise<WholeJob> {
-  return request<WholeJob>(`/api/runs/${encodeURIComponent(id)}?program=true`);
-}
-
-export function fetchShared(id: string): Promise<WholeJob> {
-  return request<WholeJob>(`/api/shared/${encodeURIComponent(id)}`);
 }
 
 export function eventsUrl(id: string): string {

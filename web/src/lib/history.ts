@@ -97,6 +97,8 @@ const path = (id: string) => `/api/runs/${encodeURIComponent(id)}`;
 
 export const fetchWholeRun = (id: string, signal?: AbortSignal) =>
   request<WholeRun>(`${path(id)}?program=true`, signal ? { signal } : undefined);
+export const fetchShared = (id: string) =>
+  request<WholeRun>(`/api/shared/${encodeURIComponent(id)}`);
 export const deleteRun = (id: string) => remove(path(id));
 export const shareRun = (id: string) => post<{ id: string }>(`${path(id)}/share`);
 export const unshareRun = (id: string) => remove(`${path(id)}/share`);

@@ -1,5 +1,5 @@
-import type { Language, WholeJob } from './api';
-import { fetchProgram, fetchShared } from './client';
+import type { Language } from './api';
+import { fetchShared, fetchWholeRun, type WholeRun } from './history';
 import { languageById } from './languageChoices';
 import { MULTI_FILE, traitsOf } from './languages';
 import type { Sheet, SourceFile, Workspace } from './workspace';
@@ -22,7 +22,7 @@ export function wantedBy(search: string): Wanted | null {
 }
 
 export interface Opened {
-  job: WholeJob;
+  job: WholeRun;
   /** The visitor's own run, and not one that was shared with them. */
   own: boolean;
   language: string;
@@ -34,14 +34,14 @@ export interface Opened {
 }
 
 export async function fetchWanted(wanted: Wanted, languages: Language[]): Promise<Opened> {
-  const job = await (wanted.kind === 'run' ? fetchProgram(wanted.id) : fetchShared(wanted.id));
+  const job = await (wanted.kind === 'run' ? fetchWholeRun(wanted.id) : fetchShared(wanted.id));
   return { ...(await asWork(job, languages)), own: wanted.kind === 'run' };
 }
 
 /** A run of before as work in the editor. */
-export async function asWork(job: WholeJob, languages: Language[]): Promise<Omit<Opened, 'own'>> {
+export async function asWork(job: WholeRun, languages: Language[]): Promise<Omit<Opened, 'own'>> {
   const { program } = job;
-  const found = languageById(languages, job.language?.id ?? -1);
+  const found = languageById(languages, job.language.id);
   const language = found?.key ?? 'text';
   const { files: packed, left } = await unpack(program.additionalFiles);
   const source = traitsOf(language).source;

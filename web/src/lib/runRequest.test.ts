@@ -4,7 +4,7 @@ import { optionsFor, requestFor } from './runRequest';
 import { emptyWorkspace, noLimits, sheetOf, withFile, withText } from './workspace';
 import { fromBase64, unzip } from './zip';
 import { asWork } from './openRun';
-import type { WholeJob } from './api';
+import type { WholeRun } from './history';
 
 describe('what is sent', () => {
   it('is no more than was asked for', () => {
@@ -86,7 +86,7 @@ describe('a run of before', () => {
         compilerOptions: sent.compilerOptions ?? null,
         additionalFiles: sent.additionalFiles ?? null,
       },
-    } as unknown as WholeJob;
+    } as unknown as WholeRun;
     const opened = await asWork(job, languages);
     expect(opened.language).toBe(language);
     expect(opened.sheet).toEqual({ ...sheet, active: sheet.files[0]?.name });
