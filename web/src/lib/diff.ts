@@ -9,14 +9,10 @@ export interface DiffLine {
 }
 
 /** Lines as the judge compares them: what ends a line or the text in blanks does not count. */
-export function comparedLines(text: string): string[] {
+function comparedLines(text: string): string[] {
   const lines = text.split('\n').map((line) => line.trimEnd());
   while (lines.length > 0 && lines.at(-1) === '') lines.pop();
   return lines;
-}
-
-export function sameOutput(expected: string, actual: string): boolean {
-  return comparedLines(expected).join('\n') === comparedLines(actual).join('\n');
 }
 
 /** How many differences are looked for before the rest is told as replaced whole. */
