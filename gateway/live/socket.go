@@ -118,25 +118,30 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request, credentials Cred
 			slim.Header[name] = values
 		}
 	}
-	if kept.Get("sid") != "" {
-		if !upgrade && !s.polls(kept.Get("sid"), r) {
+	if sid := kept.Get("sid"); sid != "" {
+		s.mu.Lock()
+		each := s.sessions[sid]
+		s.mu.Unlock()
+		switch {
+		case upgrade:
+			out.let()
+		case each == nil || r.ContentLength > packetBytes:
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = w.Write([]byte(`{"code":1,"message":"Session ID unknown"}`))
 			return
+		case r.Method == http.MethodGet:
+			// Until the library has taken a poll up it is not ready for the client's going away. It says when it
+			// has, but for a poll that comes when the connection is no longer one of polls.
+			each.poll.Store(out)
+			defer time.AfterFunc(connectLimit, out.let).Stop()
+		default:
+			out.let()
 		}
-		out.let()
 	}
 	s.handler.ServeHTTP(out, slim.WithContext(ctx))
 	out.let()
 	out.forget()
-}
-
-// polls tells whether a request may be handed to the session that it names.
-func (s *sockets) polls(sid string, r *http.Request) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sessions[sid] != nil && r.ContentLength <= packetBytes
 }
 
 var (
@@ -296,6 +301,7 @@ type session struct {
 	bytes       atomic.Int64
 	dropped     atomic.Bool
 	entering    atomic.Pointer[chan struct{}] // until the library has let the client in
+	poll        atomic.Pointer[response]      // that the library has not taken up yet
 
 	pace   sync.Mutex
 	budget float64
@@ -334,6 +340,7 @@ func (s *sockets) begin(args ...any) {
 	}
 	each := &session{sockets: s, conn: conn, credentials: out.credentials, budget: packetBurst, paced: time.Now()}
 	each.mailbox = mailbox{reader: each, pool: s.hub.pool, most: socketLetters}
+	_ = conn.Transport().On("ready", each.ready)
 	_ = conn.On("packet", each.received)
 	_ = conn.On("packetCreate", each.queued)
 	_ = conn.On("flush", each.flushed)
@@ -350,6 +357,13 @@ func (s *sockets) begin(args ...any) {
 	out.let()
 	if stopped {
 		conn.Close(true)
+	}
+}
+
+// ready is told when the library has taken up a poll.
+func (s *session) ready(...any) {
+	if poll := s.poll.Swap(nil); poll != nil {
+		poll.let()
 	}
 }
 

@@ -2,6 +2,7 @@ package live
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -304,4 +305,47 @@ func TestPollsThatGo(t *testing.T) {
 	crew.Wait()
 	r := b.enter("a")
 	_ = r.conn.Close()
+}
+
+// TestLaterPollsThatGo: clients that are in, and go away while the library takes up their next poll. It must hear of
+// that when it is ready for it, and end their connections.
+func TestLaterPollsThatGo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1000, 1000)
+	address := strings.TrimPrefix(b.server.URL, "http://")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	var crew sync.WaitGroup
+	for range 8 {
+		crew.Go(func() {
+			for range 60 {
+				answer, err := client.Get(b.server.URL + "/socket.io/?EIO=4&transport=polling")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				text, err := io.ReadAll(answer.Body)
+				_ = answer.Body.Close()
+				var opened struct{ SID string }
+				if err != nil || len(text) == 0 || json.Unmarshal(text[1:], &opened) != nil || opened.SID == "" {
+					t.Errorf("%q, %v", text, err)
+					return
+				}
+				conn, err := net.Dial("tcp", address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=polling&sid="+opened.SID+" HTTP/1.1\r\nHost: x\r\n\r\n")
+				_ = conn.SetReadDeadline(time.Now().Add(time.Duration(rand.IntN(2000)) * time.Microsecond))
+				_, _ = conn.Read(make([]byte, 1))
+				_ = conn.Close()
+			}
+		})
+	}
+	crew.Wait()
+	b.await("the end of the connections", func() bool {
+		b.sockets.mu.Lock()
+		defer b.sockets.mu.Unlock()
+		return len(b.sockets.sessions) == 0
+	})
 }
