@@ -71,7 +71,7 @@ func TestSocketIOThroughNginx(t *testing.T) {
 	e := gateways[0].engine
 	e.script(func(e *scriptedEngine) { e.modern = true })
 	const addresses = 8
-	ways := map[string][]string{"websocket": {"websocket"}, "polling": {"polling"}}
+	ways := map[string][]string{"websocket": {"websocket"}, "polling": {"polling"}, "upgrade": {"polling", "websocket"}}
 	var clients []string
 	for i := range addresses {
 		for way, transports := range ways {

@@ -33,6 +33,14 @@ function seconds(text) {
  */
 const guided = (name) => (name === 'FuzzRoutes' ? [] : ['-fuzz=.']);
 
+/**
+ * Tells whether a run failed by nothing but its end: up to Go 1.26 the fuzzing coordinator may take the end of the
+ * time that it was given for a failure of the target (go.dev/issue/75804). An input that fails is always written.
+ */
+const endedInTime = (output) =>
+  /^--- FAIL: Fuzz\w+ \(.*\)\n\s+context deadline exceeded\nFAIL$/m.test(output) &&
+  !output.includes('Failing input written');
+
 /** Runs the targets for so many seconds in all, and calls back with each one's outcome. */
 export async function fuzz(total, wanted, tell) {
   const list = targets().filter(({ name }) => name.includes(wanted));
@@ -69,7 +77,13 @@ export async function fuzz(total, wanted, tell) {
           { cwd: folder },
         );
     const runs = [...output.matchAll(/execs: (\d+)/g)].pop()?.[1] ?? '0';
-    tell({ name: `${place} ${name}`, passed: code === 0, runs: Number(runs), each, output });
+    tell({
+      name: `${place} ${name}`,
+      passed: code === 0 || endedInTime(output),
+      runs: Number(runs),
+      each,
+      output,
+    });
   }
 }
 

@@ -124,7 +124,7 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request, credentials Cred
 		s.mu.Unlock()
 		switch {
 		case upgrade:
-			out.let()
+			// The library reads a web socket before it listens to what is read: that waits until it has returned.
 		case each == nil || r.ContentLength > packetBytes:
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)

@@ -307,6 +307,52 @@ func TestPollsThatGo(t *testing.T) {
 	_ = r.conn.Close()
 }
 
+// poll opens a connection of polls, and gives its id.
+func (b *bench) poll(client *http.Client) (sid string, err error) {
+	answer, err := client.Get(b.server.URL + "/socket.io/?EIO=4&transport=polling")
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(answer.Body)
+	_ = answer.Body.Close()
+	var opened struct{ SID string }
+	if err != nil || len(text) == 0 || json.Unmarshal(text[1:], &opened) != nil || opened.SID == "" {
+		return "", fmt.Errorf("%q, %w", text, err)
+	}
+	return opened.SID, nil
+}
+
+// TestQuickUpgrades: a client that asks by a web socket whether it may come to use it, as soon as that is open, is
+// answered.
+func TestQuickUpgrades(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1000, 1000)
+	var crew sync.WaitGroup
+	for range 8 {
+		crew.Go(func() {
+			for range 60 {
+				sid, err := b.poll(http.DefaultClient)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(b.server.URL, "http")+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = conn.WriteMessage(websocket.TextMessage, []byte("2probe"))
+				_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+				if _, text, err := conn.ReadMessage(); string(text) != "3probe" {
+					t.Errorf("%q, %v", text, err)
+				}
+				_ = conn.Close()
+			}
+		})
+	}
+	crew.Wait()
+}
+
 // TestLaterPollsThatGo: clients that are in, and go away while the library takes up their next poll. It must hear of
 // that when it is ready for it, and end their connections.
 func TestLaterPollsThatGo(t *testing.T) {
@@ -318,16 +364,9 @@ func TestLaterPollsThatGo(t *testing.T) {
 	for range 8 {
 		crew.Go(func() {
 			for range 60 {
-				answer, err := client.Get(b.server.URL + "/socket.io/?EIO=4&transport=polling")
+				sid, err := b.poll(client)
 				if err != nil {
 					t.Error(err)
-					return
-				}
-				text, err := io.ReadAll(answer.Body)
-				_ = answer.Body.Close()
-				var opened struct{ SID string }
-				if err != nil || len(text) == 0 || json.Unmarshal(text[1:], &opened) != nil || opened.SID == "" {
-					t.Errorf("%q, %v", text, err)
 					return
 				}
 				conn, err := net.Dial("tcp", address)
@@ -335,7 +374,7 @@ func TestLaterPollsThatGo(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=polling&sid="+opened.SID+" HTTP/1.1\r\nHost: x\r\n\r\n")
+				_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=polling&sid="+sid+" HTTP/1.1\r\nHost: x\r\n\r\n")
 				_ = conn.SetReadDeadline(time.Now().Add(time.Duration(rand.IntN(2000)) * time.Microsecond))
 				_, _ = conn.Read(make([]byte, 1))
 				_ = conn.Close()

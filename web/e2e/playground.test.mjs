@@ -405,7 +405,7 @@ describe('the playground', () => {
 
   onPage(
     'stops waiting and looks again, while another program runs',
-    { needs: 'python', seed: workspace('python', 'import time\ntime.sleep(2)\nprint("late")\n') },
+    { needs: 'python', seed: workspace('python', 'import time\ntime.sleep(6)\nprint("late")\n') },
     async (page) => {
       await ready(page);
       await runTo(page, 'Processing');
