@@ -29,6 +29,7 @@ import (
 	"github.com/sandgate/sandgate/gateway/retention"
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/gateway/webhook"
+	"github.com/sandgate/sandgate/internal/profiling"
 	"github.com/sandgate/sandgate/judge0/api"
 )
 
@@ -75,11 +76,12 @@ type Gateway struct {
 	listener   net.Listener
 	firstKey   string
 
-	cancel    context.CancelFunc // ends what runs in the background
-	endWaits  context.CancelFunc // ends requests that wait for a result
-	owned     sync.WaitGroup
-	served    chan error
-	closeOnce sync.Once
+	cancel      context.CancelFunc // ends what runs in the background
+	endWaits    context.CancelFunc // ends requests that wait for a result
+	endProfiles func()
+	owned       sync.WaitGroup
+	served      chan error
+	closeOnce   sync.Once
 }
 
 // New makes a gateway that was not started.
@@ -136,6 +138,11 @@ func (g *Gateway) Start(ctx context.Context) (err error) {
 	}
 	if secrets.webhooks, err = g.secret(ctx, webhookKey); err != nil {
 		return err
+	}
+	if g.Config.Profiles != "" {
+		if g.endProfiles, err = profiling.Serve(g.Config.Profiles, g.Log); err != nil {
+			return err
+		}
 	}
 	address := net.JoinHostPort(g.Config.Host, strconv.Itoa(g.Config.Port))
 	if g.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
@@ -430,6 +437,9 @@ func (g *Gateway) release() error {
 	}
 	if g.listener != nil {
 		_ = g.listener.Close()
+	}
+	if g.endProfiles != nil {
+		g.endProfiles()
 	}
 	if g.webhooks != nil {
 		ended, end := context.WithCancel(context.Background())

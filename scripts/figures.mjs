@@ -191,6 +191,12 @@ function languages() {
   };
 }
 
+const shares = (of, list) =>
+  table(
+    ['function', `share of the ${of}`],
+    list.map((s) => [`\`${s.name}\``, `${s.percent.toFixed(1)} %`]),
+  );
+
 function profiles() {
   const report = read('bench-profiles');
   if (!report) return {};
@@ -203,10 +209,11 @@ function profiles() {
             .filter((s) => s.callsPerRequest >= 0.02)
             .map((s) => `${number(s.callsPerRequest)} \`${s.name}\``)
             .join(', ')}.`,
-          table(
-            ['function', 'share of the CPU time'],
-            p.cpu.map((s) => [`\`${s.name}\``, `${s.percent.toFixed(1)} %`]),
-          ),
+          shares('CPU time', p.cpu),
+          `${number(p.allocatedBytesPerRequest / 1024)} KiB are allocated for each.`,
+          shares('bytes allocated', p.allocations),
+          `Goroutines wait ${number(p.blockedMsPerRequest)} ms for each, all together, and ${number(p.lockedMsPerRequest)} ms of it for locks.`,
+          shares('waiting', p.blocks),
         ].join('\n\n'),
       )
       .join('\n\n'),

@@ -70,7 +70,15 @@ export async function makeBases() {
 export async function buildPrograms() {
   mkdirSync(programs, { recursive: true });
   await step("Building the programs with this machine's Go", async () => {
-    const flags = ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', `${programs}/`];
+    const flags = [
+      'build',
+      '-trimpath',
+      '-buildvcs=false',
+      '-tags=nomsgpack',
+      '-ldflags=-s -w',
+      '-o',
+      `${programs}/`,
+    ];
     const ours = await go([...flags, './cmd/gateway', './cmd/judge0', './judge0/image/prepare']);
     if (ours.code !== 0) return ours;
     return go([...flags.slice(0, -1), join(programs, 'sandbox-init'), './judge0/sandbox/init']);

@@ -111,9 +111,13 @@ export async function installTestClients() {
   );
 }
 
-/** Builds the Go programs into bin/. Go itself sees what has changed. */
+/**
+ * Builds the Go programs into bin/. Go itself sees what has changed. Without msgpack, which nothing here speaks, Gin
+ * brings 9 MB less.
+ */
 export async function buildGo() {
-  const build = (args) => run('go', ['build', '-trimpath', ...args], { env: { CGO_ENABLED: '0' } });
+  const build = (args) =>
+    run('go', ['build', '-trimpath', '-tags=nomsgpack', ...args], { env: { CGO_ENABLED: '0' } });
   await step('Building the gateway and the engine', async () => {
     const programs = await build(['-o', `${bin}/`, './cmd/...']);
     if (programs.code !== 0) return programs;

@@ -23,6 +23,8 @@ const config: NextConfig = {
   turbopack: { root },
   poweredByHeader: false,
   reactStrictMode: true,
+  // A page's code is loaded when it is first asked for: who uses the API alone never needs it.
+  experimental: { preloadEntriesOnStart: false },
   headers() {
     return Promise.resolve([
       { source: '/:path*', headers: everywhere },

@@ -47,6 +47,7 @@ func run(args []string, lookup func(string) (string, bool), out, errs *os.File) 
 	if key := g.FirstKey(); key != "" {
 		fmt.Fprintf(out, "The first API key, with all rights. It is shown this once:\n\n    %s\n\n", key)
 	}
+	garbage.Return()
 	code := 0
 	select {
 	case <-ctx.Done():

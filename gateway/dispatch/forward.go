@@ -358,9 +358,9 @@ func (d *Dispatcher) backoff(full bool) time.Duration {
 }
 
 // recordAll stores engine tokens, several at a time and off the path of any result: what ends
-// sooner needs no record.
+// sooner needs no record. Most runs do, so that their results do not wait for a commit of this.
 func (d *Dispatcher) recordAll(ctx context.Context) {
-	const gather = 20 * time.Millisecond
+	const gather = 200 * time.Millisecond
 	for {
 		select {
 		case <-d.record:

@@ -30,7 +30,7 @@ type grown struct {
 }
 
 // startGrown starts a gateway on a store that fill has filled.
-func startGrown(bin, dir, name, engine string, fill func(file string) error) (*grown, error) {
+func startGrown(bin, dir, name, engine string, fill func(file string) error, env ...string) (*grown, error) {
 	data := filepath.Join(dir, name)
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, err
@@ -48,9 +48,9 @@ func startGrown(bin, dir, name, engine string, fill func(file string) error) (*g
 			return nil, fmt.Errorf("fill the store: %w", err)
 		}
 	}
-	t, err := start(filepath.Join(bin, "gateway"), "/readyz", []string{
-		"SANDGATE_DATA_DIR=" + data, "SANDGATE_BOOTSTRAP_KEY=" + secret, "SANDGATE_ENGINE_URL=" + engine, "SANDGATE_QUEUE_LIMIT=10000000", "SANDGATE_LOG_LEVEL=error",
-	}, "SANDGATE_PORT")
+	t, err := start(filepath.Join(bin, "gateway"), "/readyz", append(env,
+		"SANDGATE_DATA_DIR="+data, "SANDGATE_BOOTSTRAP_KEY="+secret, "SANDGATE_ENGINE_URL="+engine, "SANDGATE_QUEUE_LIMIT=10000000", "SANDGATE_LOG_LEVEL=error",
+	), "SANDGATE_PORT")
 	if err != nil {
 		return nil, err
 	}

@@ -262,24 +262,31 @@ func print(rows []row) {
 	}
 }
 
-// latency lets plain, engine and gateway take turns, and compares medians.
+// latency lets plain, engine and gateway take turns, and compares medians. What follows another feels what that
+// one still does after its answer, such as clearing away: each comes after each of the others as often.
 func latency(p program, plain *plain, engine, gateway *target, rounds int) ([]row, error) {
 	var plainTook, engineTook, gatewayTook []float64
+	turns := []struct {
+		name string
+		run  func() error
+		took *[]float64
+	}{
+		{"plain", func() error { return plain.run(p) }, &plainTook},
+		{"engine", func() error { return engine.submit(p) }, &engineTook},
+		{"gateway", func() error { return gateway.submit(p) }, &gatewayTook},
+	}
 	for i := -2; i < rounds; i++ { // the first two warm up
-		a, err := timed(func() error { return plain.run(p) })
-		if err != nil {
-			return nil, fmt.Errorf("plain: %w", err)
+		if i%2 == 0 {
+			turns[1], turns[2] = turns[2], turns[1]
 		}
-		b, err := timed(func() error { return engine.submit(p) })
-		if err != nil {
-			return nil, fmt.Errorf("engine: %w", err)
-		}
-		c, err := timed(func() error { return gateway.submit(p) })
-		if err != nil {
-			return nil, fmt.Errorf("gateway: %w", err)
-		}
-		if i >= 0 {
-			plainTook, engineTook, gatewayTook = append(plainTook, a), append(engineTook, b), append(gatewayTook, c)
+		for _, turn := range turns {
+			took, err := timed(turn.run)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", turn.name, err)
+			}
+			if i >= 0 {
+				*turn.took = append(*turn.took, took)
+			}
 		}
 	}
 	return []row{

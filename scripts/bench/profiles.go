@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +22,12 @@ type profile struct {
 	Requests float64 `json:"requestsPerSecond"`
 	CPU      []share `json:"cpu"`      // by function, in percent of the process' own
 	Syscalls []calls `json:"syscalls"` // by name, for each request
+
+	Allocated   float64 `json:"allocatedBytesPerRequest"`
+	Allocations []share `json:"allocations"`         // by function that asked for the memory, in percent
+	Blocked     float64 `json:"blockedMsPerRequest"` // of all goroutines together, idle ones left out
+	Blocks      []share `json:"blocks"`              // by function that waits, in percent
+	Locked      float64 `json:"lockedMsPerRequest"`  // waits for locks
 }
 
 type share struct {
@@ -41,14 +50,22 @@ func profiles(bin, dir string) (list []profile, err error) {
 			return nil, fmt.Errorf("%s is not installed", tool)
 		}
 	}
-	whole, err := startGateway(bin, dir)
+	inside, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	whole, err := startGateway(bin, dir, "SANDGATE_PROFILES=127.0.0.1:"+inside)
 	if err != nil {
 		return nil, err
 	}
 	defer whole.stop()
 	instant := newInstant()
 	defer instant.Close()
-	alone, err := startGrown(bin, dir, "profiled", instant.URL, nil)
+	insideAlone, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	alone, err := startGrown(bin, dir, "profiled", instant.URL, nil, "SANDGATE_PROFILES=127.0.0.1:"+insideAlone)
 	if err != nil {
 		return nil, err
 	}
@@ -60,20 +77,21 @@ func profiles(bin, dir string) (list []profile, err error) {
 	for _, path := range []struct {
 		name    string
 		t       *target
+		inside  string
 		clients int
 		request func() error
 	}{
-		{"wait=true, Python, gateway and engine", whole, 2, func() error { return whole.submit(programs[0]) }},
-		{"accepted, gateway", alone.target, intakeClients, func() error {
+		{"wait=true, Python, gateway and engine", whole, inside, 2, func() error { return whole.submit(programs[0]) }},
+		{"accepted, gateway", alone.target, insideAlone, intakeClients, func() error {
 			var created result
 			return alone.call(http.MethodPost, "/submissions", hello.attributes(), &created)
 		}},
-		{"reads by token, gateway", alone.target, intakeClients, func() error {
+		{"reads by token, gateway", alone.target, insideAlone, intakeClients, func() error {
 			var r result
 			return alone.call(http.MethodGet, "/submissions/"+known.Token, nil, &r)
 		}},
 	} {
-		p, err := profiled(path.t.process.Process.Pid, dir, path.clients, path.request)
+		p, err := profiled(path.t.process.Process.Pid, path.inside, dir, path.clients, path.request)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path.name, err)
 		}
@@ -83,8 +101,8 @@ func profiles(bin, dir string) (list []profile, err error) {
 	return list, nil
 }
 
-// profiled keeps a process busy, first under perf and then under strace.
-func profiled(pid int, dir string, clients int, request func() error) (p profile, err error) {
+// profiled keeps a process busy: under perf, under Go's own profiles, and under strace.
+func profiled(pid int, inside, dir string, clients int, request func() error) (p profile, err error) {
 	record := filepath.Join(dir, "perf.data")
 	perf := exec.Command("perf", "record", "-q", "-F", "499", "-o", record, "-p", strconv.Itoa(pid), "--", "sleep", fmt.Sprint(profileTime.Seconds()))
 	done := make(chan error, 1)
@@ -118,8 +136,89 @@ func profiled(pid int, dir string, clients int, request func() error) (p profile
 			p.CPU = append(p.CPU, share{strings.TrimSpace(name), value})
 		}
 	}
+	if err := p.within(inside, dir, clients, request); err != nil {
+		return p, err
+	}
 	p.Syscalls, err = counted(pid, dir, clients, request)
 	return p, err
+}
+
+// waiting are where goroutines wait for something to do, or for a program to end: that tells nothing.
+const waiting = "selectgo"
+
+// within takes Go's profiles of what is allocated, and of where goroutines wait for one another.
+func (p *profile) within(port, dir string, clients int, request func() error) error {
+	kinds := []string{"allocs", "block", "mutex"}
+	failed := make(chan error, len(kinds))
+	for _, kind := range kinds {
+		go func() {
+			failed <- fetch(fmt.Sprintf("http://127.0.0.1:%s/debug/pprof/%s?seconds=%.0f", port, kind, profileTime.Seconds()), filepath.Join(dir, kind))
+		}()
+	}
+	perSecond, err := rate(clients, profileTime, request)
+	for range kinds {
+		err = errors.Join(err, <-failed)
+	}
+	if err != nil {
+		return err
+	}
+	requests := perSecond * profileTime.Seconds()
+	bytes, allocations, err := top(filepath.Join(dir, "allocs"), "-sample_index=alloc_space", "-unit=B")
+	if err != nil {
+		return err
+	}
+	blocked, blocks, err := top(filepath.Join(dir, "block"), "-sample_index=delay", "-unit=ms", "-show=sandgate/sandgate", "-ignore="+waiting)
+	if err != nil {
+		return err
+	}
+	locked, _, err := top(filepath.Join(dir, "mutex"), "-sample_index=delay", "-unit=ms")
+	if err != nil {
+		return err
+	}
+	p.Allocated, p.Allocations = bytes/requests, allocations
+	p.Blocked, p.Blocks, p.Locked = blocked/requests, blocks, locked/requests
+	return nil
+}
+
+func fetch(url, file string) error {
+	answer, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, body, 0o600)
+}
+
+var total = regexp.MustCompile(`% of ([\d.]+)\w* total$`)
+
+// top gives the sum of a profile, and its largest functions.
+func top(file string, options ...string) (sum float64, list []share, err error) {
+	out, err := exec.Command("go", append(append([]string{"tool", "pprof", "-top", "-nodecount=12"}, options...), file)...).Output()
+	if err != nil {
+		return 0, nil, fmt.Errorf("go tool pprof: %w", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSpace(line)
+		if found := total.FindStringSubmatch(line); found != nil {
+			sum, _ = strconv.ParseFloat(found[1], 64)
+		}
+		words := strings.Fields(line)
+		if len(words) < 6 || !strings.HasSuffix(words[1], "%") {
+			continue
+		}
+		percent, err := strconv.ParseFloat(strings.TrimSuffix(words[1], "%"), 64)
+		if err == nil && percent >= 1 {
+			list = append(list, share{strings.Join(words[5:], " "), percent})
+		}
+	}
+	return sum, list, nil
 }
 
 // counted counts system calls of the process' threads. What it starts is not followed.

@@ -43,11 +43,19 @@ func resources(bin, dir string) (rows []row, err error) {
 		return nil, err
 	}
 	time.Sleep(3 * time.Second)
-	own, all, err := memory(t.process.Process.Pid)
+	rest, err := memory(t.process.Process.Pid)
 	if err != nil {
 		return nil, err
 	}
-	rows = append(rows, single("memory at rest, gateway and engine", "MB", own), single("memory at rest, with boxes"+with, "MB", all))
+	rows = append(rows, single("memory at rest, gateway and engine", "MB", rest.own), single("memory at rest, boxes", "MB", rest.boxes))
+	if server != "" {
+		bare, err := bareNode()
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, single("memory at rest, the web client", "MB", rest.web), single("memory at rest, Node.js without a program, for comparison", "MB", bare))
+	}
+	rows = append(rows, single("memory at rest, with boxes"+with, "MB", rest.all()))
 	ended := make(chan error, 1)
 	go func() { ended <- t.finish(programs[0], 20) }()
 	var mostOwn, mostAll float64
@@ -59,8 +67,8 @@ func resources(bin, dir string) (rows []row, err error) {
 			}
 			running = false
 		case <-time.After(100 * time.Millisecond):
-			if own, all, err := memory(t.process.Process.Pid); err == nil {
-				mostOwn, mostAll = max(mostOwn, own), max(mostAll, all)
+			if now, err := memory(t.process.Process.Pid); err == nil {
+				mostOwn, mostAll = max(mostOwn, now.own), max(mostAll, now.all())
 			}
 		}
 	}
@@ -96,25 +104,47 @@ func startWhole(bin, data, server string) (*target, error) {
 	}, "SANDGATE_PORT")
 }
 
-// memory is what a process holds, and what it and all below it do, in MB. Pages that several share
-// count once.
-func memory(pid int) (own, all float64, err error) {
-	own, err = proportional(pid)
-	if err != nil {
-		return 0, 0, err
+// held is the memory of processes in MB. Pages that several share count once.
+type held struct{ own, web, boxes float64 }
+
+func (h held) all() float64 { return h.own + h.web + h.boxes }
+
+// memory is what a process holds, and all below it: Node.js is the web client, everything else boxes.
+func memory(pid int) (h held, err error) {
+	if h.own, err = proportional(pid); err != nil {
+		return h, err
 	}
-	all = own
 	parents, err := children()
 	if err != nil {
-		return 0, 0, err
+		return h, err
 	}
 	for open := parents[pid]; len(open) > 0; open = open[1:] {
-		if one, err := proportional(open[0]); err == nil { // it may have ended
-			all += one
-		}
 		open = append(open, parents[open[0]]...)
+		one, err := proportional(open[0])
+		if err != nil {
+			continue // it has ended
+		}
+		if program, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", open[0])); filepath.Base(program) == "node" {
+			h.web += one
+		} else {
+			h.boxes += one
+		}
 	}
-	return own, all, nil
+	return h, nil
+}
+
+// bareNode is what Node.js holds before it is given anything to do.
+func bareNode() (float64, error) {
+	node := exec.Command("node", "-e", "setInterval(() => {}, 1e6)")
+	if err := node.Start(); err != nil {
+		return 0, err
+	}
+	defer func() {
+		_ = node.Process.Kill()
+		_ = node.Wait()
+	}()
+	time.Sleep(2 * time.Second)
+	return proportional(node.Process.Pid)
 }
 
 func children() (map[int][]int, error) {

@@ -214,13 +214,13 @@ func startEngine(bin, dir string) (*target, error) {
 }
 
 // startGateway starts the whole, without the web client.
-func startGateway(bin, dir string) (*target, error) {
+func startGateway(bin, dir string, env ...string) (*target, error) {
 	if err := linked(bin, filepath.Join(dir, "whole")); err != nil {
 		return nil, err
 	}
-	return start(filepath.Join(bin, "sandgate"), "/readyz", []string{
-		"SANDGATE_DATA_DIR=" + filepath.Join(dir, "whole"), "SANDGATE_BOOTSTRAP_KEY=" + secret,
-	}, "SANDGATE_PORT")
+	return start(filepath.Join(bin, "sandgate"), "/readyz", append(env,
+		"SANDGATE_DATA_DIR="+filepath.Join(dir, "whole"), "SANDGATE_BOOTSTRAP_KEY="+secret,
+	), "SANDGATE_PORT")
 }
 
 func start(program, ready string, env []string, portName string) (*target, error) {
