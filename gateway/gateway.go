@@ -332,7 +332,7 @@ func (g *Gateway) buckets() (limit.Buckets, error) {
 func (g *Gateway) bounds(ctx context.Context) limit.Bounds {
 	account, _ := auth.AccountOf(ctx)
 	general := g.Config.Accounts
-	if account.User {
+	if account.Person {
 		general = g.Config.Users
 	}
 	l := account.Limits

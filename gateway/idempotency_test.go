@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sandgate/sandgate/gateway"
 	"github.com/sandgate/sandgate/gateway/dispatch"
+	"github.com/sandgate/sandgate/gateway/submission"
 )
 
 // once posts under an idempotency key.
@@ -64,8 +67,34 @@ func TestIdempotencyKeys(t *testing.T) {
 			t.Errorf("%q: %d %s", bad, r.status, r.body)
 		}
 	}
-	if got := gaugeOf(b, "submissions_total"); got != "8" {
+	// The key may be an attribute; the header counts more.
+	attribute := `{"language_id":71,"source_code":"x","idempotency_key":"one"}`
+	if first, again := b.call("POST", "/submissions", python("x"), firstKey), b.call("POST", "/submissions", attribute, firstKey); first.status != 201 || again.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("got %d, %d %s", first.status, again.status, again.body)
+	}
+	if other := b.once("new", "/submissions", attribute); other.status != 201 || other.header.Get("Idempotent-Replayed") != "" {
+		t.Errorf("got %d %s", other.status, other.body)
+	}
+	if got := gaugeOf(b, "submissions_total"); got != "10" {
 		t.Errorf("%s submissions were counted", got)
+	}
+}
+
+// choosy is a store that refuses some submissions for what they are.
+type choosy struct{ gateway.Store }
+
+func (c choosy) Insert(context.Context, ...*submission.Submission) error {
+	return &submission.Error{Code: submission.TooLarge, Message: "a submission of this size can't be stored"}
+}
+
+// TestWhatTheStoreRefuses: the client is told what is wrong, and not to try again.
+func TestWhatTheStoreRefuses(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	b.before = func(s gateway.Store) gateway.Store { return choosy{s} }
+	b.start()
+	if r := b.call("POST", "/submissions", python("x"), firstKey); r.status != 413 || r.header.Get("Retry-After") != "" {
+		t.Errorf("got %d %s", r.status, r.body)
 	}
 }
 

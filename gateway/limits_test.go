@@ -166,6 +166,67 @@ func TestDailyQuota(t *testing.T) {
 	}
 }
 
+// TestRepeatsNeedNoRoom: a repeat under its idempotency key is answered as it was, also when nothing new is taken in.
+func TestRepeatsNeedNoRoom(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	b.config.Accounts.DailySubmissions = 3
+	b.config.QueueLimit = 3
+	b.start()
+	b.engine.down()
+	batch := `{"submissions":[` + python("2") + `,` + python("3") + `]}`
+	one, two := b.once("one", "/submissions", python("1")), b.once("two", "/submissions/batch", batch)
+	if one.status != 201 || two.status != 201 {
+		t.Fatalf("got %d %s, %d %s", one.status, one.body, two.status, two.body)
+	}
+	for _, why := range []string{"the quota is used up", "the queue is full"} {
+		if again := b.once("one", "/submissions", python("1")); again.status != 201 || again.body != one.body || again.header.Get("Idempotent-Replayed") != "true" {
+			t.Errorf("%s, one: %d %s", why, again.status, again.body)
+		}
+		if again := b.once("two", "/submissions/batch", batch); again.status != 201 || again.body != two.body {
+			t.Errorf("%s, two: %d %s", why, again.status, again.body)
+		}
+		if other := b.once("one", "/submissions", python("4")); other.status != 422 {
+			t.Errorf("%s, another request: %d %s", why, other.status, other.body)
+		}
+		if fresh := b.once("three", "/submissions", python("1")); fresh.status != 429 && fresh.status != 503 {
+			t.Errorf("%s, another key: %d %s", why, fresh.status, fresh.body)
+		}
+		if err := b.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.config.Accounts.DailySubmissions = 0
+		b.boot()
+	}
+}
+
+// TestPeoplesKeysHaveTheirLimits: somebody who makes a key is not without bounds by it.
+func TestPeoplesKeysHaveTheirLimits(t *testing.T) {
+	t.Parallel()
+	b := prepare(t)
+	b.config.Users.DailySubmissions = 1
+	b.start()
+	trusted, err := b.EnsureKey(t.Context(), "web", "web", auth.Submit, auth.Read, auth.Act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := person{b, trusted, "alice"}
+	made := alice.call("POST", "/api/v1/keys", `{"name":"own","scopes":["submit","read"]}`)
+	own, _ := made.object(t)["secret"].(string)
+	if made.status != 201 || own == "" {
+		t.Fatalf("got %d %s", made.status, made.body)
+	}
+	if r := b.call("POST", "/submissions", python("1"), own); r.status != 201 {
+		t.Errorf("got %d %s", r.status, r.body)
+	}
+	if r := b.call("POST", "/submissions", python("2"), own); r.status != 429 {
+		t.Errorf("beyond the quota of people: %d %s", r.status, r.body)
+	}
+	if r := b.call("POST", "/submissions", python("3"), trusted); r.status != 201 {
+		t.Errorf("the account itself: %d %s", r.status, r.body)
+	}
+}
+
 func TestAFullQueueCostsNoQuota(t *testing.T) {
 	t.Parallel()
 	b := prepare(t)

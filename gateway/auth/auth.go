@@ -81,8 +81,11 @@ type Account struct {
 	Scopes Scopes
 	Name   string
 	Limits Limits
-	// User is set for a person: a JWT's user, or somebody for whom a key acts. They manage keys of
-	// their own; with a key alone that takes the scope admin.
+	// Person is set for the account of a person: a JWT's user, or somebody for whom a key acts, also when they
+	// come with a key of their own.
+	Person bool
+	// User is set for a person who comes without a key of their own. They manage such keys; with a key
+	// alone that takes the scope admin.
 	User bool
 }
 

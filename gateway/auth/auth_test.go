@@ -490,8 +490,12 @@ func TestDisabledAccounts(t *testing.T) {
 	if account, err := b.Authenticate(alice); err != nil || account.Limits.Rate != 2 {
 		t.Errorf("got %+v, %v", account, err)
 	}
+	_, own := b.create("web/alice", auth.Submit)
+	if account, err := try(b.Keys, own); err != nil || !account.Person || account.User {
+		t.Errorf("a user's own key: %+v, %v", account, err)
+	}
 	set("web", true)
-	for _, r := range []*http.Request{alice, request(trusted)} {
+	for _, r := range []*http.Request{alice, request(trusted), request(own)} {
 		if _, err := b.Authenticate(r); !refused(err, submission.Forbidden) {
 			t.Errorf("with the account disabled: %v", err)
 		}
@@ -501,6 +505,9 @@ func TestDisabledAccounts(t *testing.T) {
 	}
 	if _, err := try(b.Keys, trusted); !refused(err, submission.Unauthenticated) {
 		t.Errorf("a key of an account that was deleted: %v", err)
+	}
+	if _, err := try(b.Keys, own); !refused(err, submission.Forbidden) {
+		t.Errorf("a user's own key, with the account deleted: %v", err)
 	}
 	if err := b.DeleteAccount(t.Context(), operator, "web"); !errors.Is(err, auth.ErrNoAccount) {
 		t.Errorf("got %v", err)

@@ -183,10 +183,22 @@ func (k *Keys) holder(ctx context.Context, secret string) (Account, error) {
 	if record.Disabled {
 		return Account{}, errDisabled
 	}
+	person := record.Issuer != ""
+	if account, _, acted := strings.Cut(key.Account, "/"); acted {
+		// A key that users made while an account acted for them works as long as that account does.
+		actor, err := k.Record(ctx, account)
+		if err != nil {
+			return Account{}, err
+		}
+		if actor == nil || actor.Disabled {
+			return Account{}, errDisabled
+		}
+		person = true
+	}
 	k.mu.Lock()
 	k.used[key.ID] = moment(now)
 	k.mu.Unlock()
-	return Account{ID: key.Account, KeyID: key.ID, Scopes: key.Scopes, Name: record.Name, Limits: record.Limits}, nil
+	return Account{ID: key.Account, KeyID: key.ID, Scopes: key.Scopes, Name: record.Name, Limits: record.Limits, Person: person}, nil
 }
 
 // person tells whom a JWT is about.
@@ -202,7 +214,7 @@ func (k *Keys) person(ctx context.Context, token string) (Account, error) {
 	if record.Disabled {
 		return Account{}, errDisabled
 	}
-	return Account{ID: record.ID, Scopes: userScopes(), Name: record.Name, Limits: record.Limits, User: true}, nil
+	return Account{ID: record.ID, Scopes: userScopes(), Name: record.Name, Limits: record.Limits, User: true, Person: true}, nil
 }
 
 // onBehalf gives the account of a user that the holder of a key names.
@@ -226,7 +238,7 @@ func (k *Keys) onBehalf(ctx context.Context, account Account, users []string) (A
 	if record.Disabled {
 		return Account{}, errDisabled
 	}
-	return Account{ID: record.ID, KeyID: account.KeyID, Scopes: scopes, Name: record.Name, Limits: record.Limits, User: true}, nil
+	return Account{ID: record.ID, KeyID: account.KeyID, Scopes: scopes, Name: record.Name, Limits: record.Limits, User: true, Person: true}, nil
 }
 
 // escaped keeps what others choose from reaching into the account of somebody else: the slash stands

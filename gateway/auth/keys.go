@@ -297,9 +297,15 @@ func (k *Keys) newKey(name, account string, scopes Scopes, secret string) Key {
 
 func (k *Keys) store(ctx context.Context, key Key, replace bool) error {
 	defer k.forget()
-	// Whoever has a key is listed among the accounts, used or not.
-	if _, err := k.record(ctx, Record{ID: key.Account}); err != nil {
-		return fmt.Errorf("store the account %q: %w", key.Account, err)
+	// Whoever has a key is listed among the accounts, used or not, and so is the account that acts for a user.
+	accounts := []string{key.Account}
+	if actor, _, acted := strings.Cut(key.Account, "/"); acted {
+		accounts = append(accounts, actor)
+	}
+	for _, id := range accounts {
+		if _, err := k.record(ctx, Record{ID: id}); err != nil {
+			return fmt.Errorf("store the account %q: %w", id, err)
+		}
 	}
 	if err := k.directory.AddKey(ctx, key, replace); err != nil {
 		return fmt.Errorf("store the key %q: %w", key.Name, err)

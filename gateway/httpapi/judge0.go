@@ -39,6 +39,9 @@ func (j *judge0) create(c *gin.Context) {
 		return
 	}
 	request := submission.Request{Params: params, Base64: shape.base64, Key: c.GetHeader(idempotencyKey)}
+	if key, ok := params["idempotency_key"].(string); ok && request.Key == "" {
+		request.Key = key
+	}
 	wait := isTrue(params, "wait")
 	take := j.submissions.Create
 	if wait {

@@ -172,7 +172,7 @@ func TestAdministration(t *testing.T) {
 		}
 		path = "/api/v1/accounts?limit=1&cursor=" + url.QueryEscape(page["next"].(string))
 	}
-	if strings.Join(ids, " ") != "admin shop" {
+	if strings.Join(ids, " ") != "admin shop web" {
 		t.Errorf("got %q", ids)
 	}
 	for _, limit := range []string{"0", "501", "x", ""} {

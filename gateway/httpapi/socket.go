@@ -8,12 +8,11 @@ import (
 
 	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/live"
-	"github.com/sandgate/sandgate/gateway/submission"
 )
 
 // identityHeaders say who makes a request, originHeaders where it comes from.
 var (
-	identityHeaders = []string{"X-Auth-Token", "Authorization", "X-Rapidapi-Key", "X-Sandgate-User"}
+	identityHeaders = []string{"X-Auth-Token", "Authorization", "X-Rapidapi-Key", "X-Sandgate-User", "X-Auth-User"}
 	originHeaders   = []string{"X-Forwarded-For", "X-Real-Ip", "Cf-Connecting-Ip"}
 )
 
@@ -34,9 +33,9 @@ func credentialsOf(r *http.Request) credentials {
 		}
 	}
 	query := url.Values{}
-	if strings.Contains(strings.ToLower(r.URL.RawQuery), "x-auth-token") {
+	if strings.Contains(strings.ToLower(r.URL.RawQuery), "x-auth-") {
 		for name, values := range r.URL.Query() {
-			if strings.EqualFold(name, "X-Auth-Token") {
+			if strings.EqualFold(name, "X-Auth-Token") || strings.EqualFold(name, "X-Auth-User") {
 				query[name] = values
 			}
 		}
@@ -115,7 +114,9 @@ func reader(keys Authenticator, r *http.Request) (string, error) {
 		return "", err
 	}
 	if !account.May(auth.Read) {
-		return "", submission.Errorf(submission.Forbidden, "the key lacks the scope %q", auth.Read)
+		if account, err = keys.Authorize(r, account, auth.Read); err != nil {
+			return "", err
+		}
 	}
 	return account.ID, nil
 }

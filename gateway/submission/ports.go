@@ -129,6 +129,8 @@ type Records interface {
 	// InsertOnce stores all of subs under once, or none if the account has used the key since the
 	// given time: it then gives what the key stands for. What is older is replaced.
 	InsertOnce(ctx context.Context, once Once, since time.Time, subs ...*Submission) (before *Once, err error)
+	// Once gives what an account's key stands for since the given time, with submissions that are stored; nil: nothing.
+	Once(ctx context.Context, account, key string, since time.Time) (*Once, error)
 	// History gives a page of outcomes, newest first, and the cursor of the next page; "": no more. A
 	// cursor that can't be read is an Error Malformed.
 	History(ctx context.Context, account string, filter Filter) (page []*Submission, next string, err error)

@@ -258,12 +258,13 @@ func (s *Service) prepare(ctx context.Context, account string, request Request) 
 func (s *Service) takeIn(ctx context.Context, once *Once, subs ...*Submission) (before *Once, err error) {
 	account := subs[0].Account
 	giveBack, err := s.Quotas.Admit(ctx, account, len(subs))
-	if err != nil {
-		return nil, err
+	if err == nil {
+		if err = s.Dispatcher.Reserve(account, len(subs)); err != nil {
+			giveBack()
+		}
 	}
-	if err := s.Dispatcher.Reserve(account, len(subs)); err != nil {
-		giveBack()
-		return nil, err
+	if err != nil {
+		return s.takenBefore(ctx, once, err)
 	}
 	for _, sub := range subs {
 		sub.RequestID = requestid.Of(ctx)
@@ -277,13 +278,34 @@ func (s *Service) takeIn(ctx context.Context, once *Once, subs ...*Submission) (
 		s.Dispatcher.Release(account, len(subs))
 		giveBack()
 	}
+	var fault *Error
 	switch {
+	case errors.As(err, &fault):
+		return nil, err // the store says itself what is wrong with them
 	case err != nil:
 		return nil, &Error{Code: Unavailable, Message: "submissions can't be stored now", RetryAfter: 2 * time.Second, Err: fmt.Errorf("store submissions: %w", err)}
 	case before == nil:
 		s.Dispatcher.Dispatch(subs...)
 		return nil, nil
-	case before.Request != once.Request || len(before.Tokens) != len(subs):
+	}
+	return sameRequest(before, once)
+}
+
+// takenBefore gives what once stands for already, where nothing new is taken in: a repeat takes no room.
+func (s *Service) takenBefore(ctx context.Context, once *Once, refusal error) (*Once, error) {
+	if once == nil {
+		return nil, refusal
+	}
+	before, err := s.Records.Once(ctx, once.Account, once.Key, once.At.Add(-onceFor))
+	if err != nil || before == nil {
+		return nil, refusal
+	}
+	return sameRequest(before, once)
+}
+
+// sameRequest gives before, if its request is that of once.
+func sameRequest(before, once *Once) (*Once, error) {
+	if before.Request != once.Request || len(before.Tokens) != len(once.Tokens) {
 		return nil, errOtherRequest
 	}
 	return before, nil

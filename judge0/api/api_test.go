@@ -43,6 +43,7 @@ func TestNewSubmissionRules(t *testing.T) {
 		{"files missing", `{"language_id":89}`, `{"additional_files":["can't be blank"]}`},
 		{"files with source", `{"language_id":89,"source_code":"x","additional_files":"UEs="}`, `{"source_code":["must be blank"]}`},
 		{"network", `{"source_code":"x","language_id":71,"enable_network":true}`, `{"enable_network":["enabling network is not allowed"]}`},
+		{"long callback", `{"source_code":"x","language_id":71,"callback_url":"http://x/` + strings.Repeat("a", 2040) + `"}`, `{"callback_url":["is too long (maximum is 2048 characters)"]}`},
 		{"callback", `{"source_code":"x","language_id":71,"callback_url":"nowhere"}`, `{"callback_url":["is not a valid URL"]}`},
 		{"unknown attribute", `{"source_code":"x","language_id":71,"frobnicate":1}`, ``},
 	} {

@@ -13,6 +13,9 @@ import (
 // maxOptions bounds compiler_options and command_line_arguments, in characters.
 const maxOptions = 512
 
+// maxURL bounds callback_url, in bytes: more than any server takes.
+const maxURL = 2048
+
 // Errors are the messages of Judge0's validation by attribute; its JSON form is the body of a 422.
 type Errors map[string][]string
 
@@ -252,6 +255,8 @@ func (r *reader) options(s *Submission, language Language, config Config, langua
 		} else if u, err := url.Parse(*s.CallbackURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			// Judge0 takes anything here and fails silently later.
 			r.errors.add("callback_url", "is not a valid URL")
+		} else if len(*s.CallbackURL) > maxURL {
+			r.errors.add("callback_url", fmt.Sprintf("is too long (maximum is %d characters)", maxURL))
 		}
 	} else {
 		s.CallbackURL = nil

@@ -122,9 +122,15 @@ export async function audit(page) {
   if (!(await page.evaluate(() => 'axe' in window))) {
     await page.evaluate(await readFile(axe, 'utf8'));
   }
-  const { violations, passes } = await page.evaluate(() =>
-    window.axe.run(document, { resultTypes: ['violations'] }),
-  );
+  const { violations, passes } = await page.evaluate(async () => {
+    // What is just appearing has less contrast than it will have in a moment.
+    const ends = document
+      .getAnimations()
+      .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity)
+      .map((one) => one.finished.catch(() => undefined));
+    await Promise.all(ends);
+    return window.axe.run(document, { resultTypes: ['violations'] });
+  });
   const all = violations.map(
     ({ id, impact, nodes }) => `${impact}: ${id}: ${nodes.map((node) => node.target).join(', ')}`,
   );

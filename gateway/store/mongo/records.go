@@ -114,12 +114,12 @@ func (s *Store) settle(ctx context.Context, found, mine onceDocument, subs []*su
 	}
 	deadline := time.NewTimer(s.patience)
 	defer deadline.Stop()
-	for !found.Stored {
-		n, err := s.submissions.CountDocuments(ctx, bson.D{among("_id", found.Tokens)})
+	for {
+		stored, err := s.stored(ctx, found)
 		if err != nil {
-			return nil, fault("count submissions", err)
+			return nil, err
 		}
-		if int(n) == len(found.Tokens) {
+		if stored {
 			break
 		}
 		select {
@@ -142,6 +142,33 @@ func (s *Store) settle(ctx context.Context, found, mine onceDocument, subs []*su
 		if found, err = one[onceDocument](ctx, s.once, byID(mine.ID)); err != nil {
 			return nil, fault("read an idempotency key", err)
 		}
+	}
+	return found.once(), nil
+}
+
+// stored tells whether the submissions of a key are there, or were.
+func (s *Store) stored(ctx context.Context, key onceDocument) (bool, error) {
+	if key.Stored {
+		return true, nil
+	}
+	n, err := s.submissions.CountDocuments(ctx, bson.D{among("_id", key.Tokens)})
+	if err != nil {
+		return false, fault("count submissions", err)
+	}
+	return int(n) == len(key.Tokens), nil
+}
+
+// Once gives what an account's key stands for since the given time, if its submissions are stored; nil: nothing.
+func (s *Store) Once(ctx context.Context, account, key string, since time.Time) (*submission.Once, error) {
+	found, err := one[onceDocument](ctx, s.once, byID(onceOf(submission.Once{Account: account, Key: key}).ID))
+	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && found.At.Before(since) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fault("read an idempotency key", err)
+	}
+	if stored, err := s.stored(ctx, found); !stored || err != nil {
+		return nil, err
 	}
 	return found.once(), nil
 }

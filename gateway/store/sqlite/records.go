@@ -21,19 +21,8 @@ func (s *Store) InsertOnce(ctx context.Context, once submission.Once, since time
 	}
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
 		// The writer is alone: between the look and the write nothing happens.
-		var found submission.Once
-		var request []byte
-		var tokens string
-		var at *time.Time
-		err := tx.QueryRow(`SELECT account, key, request, tokens, created_at FROM once WHERE account = ? AND key = ? AND created_at >= ?`,
-			[]any{once.Account, once.Key, micros(&since)}, &found.Account, &found.Key, &request, &tokens, instant{&at})
-		if err == nil {
-			copy(found.Request[:], request)
-			found.At = *at
-			before = &found
-			return json.Unmarshal([]byte(tokens), &found.Tokens)
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
+		var err error
+		if before, err = readOnce(tx.QueryRow, once.Account, once.Key, since); before != nil || err != nil {
 			return err
 		}
 		if _, err := tx.Exec(`INSERT INTO once (account, key, request, tokens, created_at) VALUES (?, ?, ?, ?, ?)
@@ -47,6 +36,28 @@ func (s *Store) InsertOnce(ctx context.Context, once submission.Once, since time
 		return nil, err
 	}
 	return before, nil
+}
+
+// Once gives what an account's key stands for since the given time; nil: nothing.
+func (s *Store) Once(ctx context.Context, account, key string, since time.Time) (*submission.Once, error) {
+	return readOnce(func(query string, args []any, dest ...any) error { return s.db.QueryRow(ctx, query, args, dest...) }, account, key, since)
+}
+
+func readOnce(queryRow func(query string, args []any, dest ...any) error, account, key string, since time.Time) (*submission.Once, error) {
+	once := submission.Once{Account: account, Key: key}
+	var request []byte
+	var tokens string
+	var at *time.Time
+	err := queryRow(`SELECT request, tokens, created_at FROM once WHERE account = ? AND key = ? AND created_at >= ?`, []any{account, key, micros(&since)}, &request, &tokens, instant{&at})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	copy(once.Request[:], request)
+	once.At = *at
+	return &once, json.Unmarshal([]byte(tokens), &once.Tokens)
 }
 
 // History gives a page of an account's submissions, newest first.

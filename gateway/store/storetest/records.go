@@ -48,6 +48,19 @@ var records = map[string]func(*testing.T, Store){
 			t.Fatal(before, err)
 		}
 		same(t, "what it stands for", *before, first)
+		if read, err := s.Once(ctx, "me", "k", noon.Add(-time.Hour)); err != nil || read == nil {
+			t.Error(read, err)
+		} else {
+			same(t, "what it is read to stand for", *read, first)
+		}
+		for _, none := range []struct {
+			account, key string
+			since        time.Time
+		}{{"other", "k", noon}, {"me", "l", noon}, {"me", "k", noon.Add(time.Second)}} {
+			if read, err := s.Once(ctx, none.account, none.key, none.since); read != nil || err != nil {
+				t.Errorf("%v stands for %v, %v", none, read, err)
+			}
+		}
 		if _, err := s.Get(ctx, "me", "c", submission.Outcome); !errors.Is(err, submission.ErrNotFound) {
 			t.Errorf("stored all the same: %v", err)
 		}
