@@ -30,7 +30,7 @@ locals {
   balancer = merge(local.nothing, {
     image   = local.images.nginx
     user    = "101:101"
-    tmpfs   = ["/tmp:uid=101,gid=101,mode=700,size=256m"]
+    tmpfs   = ["/tmp:uid=101,gid=101,mode=700,size=16m"]
     volumes = ["./nginx:/etc/sandgate/nginx:ro", "./tls:/etc/sandgate/tls:ro"]
   })
 
