@@ -1,15 +1,18 @@
 package gateway_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +23,11 @@ import (
 // calls go through is the bundle that is given first.
 func behindNginx(t *testing.T, n int) (front *bundle, gateways []*bundle, balancer *testservers.Nginx) {
 	t.Helper()
+	return behindNginxWith(t, n, testservers.NginxSettings{})
+}
+
+func behindNginxWith(t *testing.T, n int, settings testservers.NginxSettings) (front *bundle, gateways []*bundle, balancer *testservers.Nginx) {
+	t.Helper()
 	bus := redisURL(t)
 	gateways, _ = cluster(t, n, func(b *bundle) {
 		b.config.RedisURL, b.config.TrustedProxies, b.config.ClientIPHeader = bus, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, "X-Real-IP"
@@ -29,7 +37,7 @@ func behindNginx(t *testing.T, n int) (front *bundle, gateways []*bundle, balanc
 		upstreams = append(upstreams, strings.TrimPrefix(b.URL(), "http://"))
 		b.await("the other gateways", func() bool { return gaugeOf(b, "live_redis_away") == "0" })
 	}
-	balancer = testservers.For(t, func() (*testservers.Nginx, error) { return testservers.StartNginx("runner-lb", upstreams...) })
+	balancer = testservers.For(t, func() (*testservers.Nginx, error) { return testservers.StartNginx("runner-lb", settings, upstreams...) })
 	return gateways[0], gateways, balancer
 }
 
@@ -162,10 +170,14 @@ func TestGatewaysBehindNginx(t *testing.T) {
 	if !strings.Contains(audit, `"127.0.0.9"`) || strings.Contains(audit, "192.0.2.7") || !strings.Contains(audit, "audited-request") {
 		t.Errorf("the audit log has %s", audit)
 	}
-	log, err := balancer.Log()
-	if err != nil {
-		t.Fatal(err)
+	// What is no request's id to the gateway is none to nginx: one name is in all logs.
+	for _, id := range []string{"with.dots.in.it", "short", "with blank in it"} {
+		r := from(t, "127.0.0.1", "GET", balancer.URL+"/healthz", "", http.Header{"X-Request-Id": {id}})
+		if made := r.header.Get("X-Request-Id"); made == id || !strings.Contains(logOf(t, balancer), `"id":"`+made+`"`) {
+			t.Errorf("%q: the gateway named the request %q, and nginx something else", id, made)
+		}
 	}
+	log := logOf(t, balancer)
 	for line := range strings.Lines(log) {
 		var entry struct{ ID, Client, Path, Upstream string }
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
@@ -177,5 +189,224 @@ func TestGatewaysBehindNginx(t *testing.T) {
 	}
 	if !strings.Contains(log, "audited-request") || strings.Contains(log, firstKey) {
 		t.Errorf("the log has %s", log)
+	}
+}
+
+func logOf(t *testing.T, balancer *testservers.Nginx) string {
+	t.Helper()
+	log, err := balancer.Log()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+// TestWaitingBehindNginx has a client wait for longer than nginx waits for anything else, and say so in the body.
+func TestWaitingBehindNginx(t *testing.T) {
+	t.Parallel()
+	_, gateways, balancer := behindNginxWith(t, 2, testservers.NginxSettings{ReadTimeout: "500ms"})
+	e := gateways[0].engine
+	e.script(func(e *scriptedEngine) {
+		e.next = func(s *scripted) { time.AfterFunc(time.Second, func() { e.end(s) }) }
+	})
+	var clients sync.WaitGroup
+	for range 6 {
+		clients.Go(func() {
+			r := from(t, "127.0.0.1", "POST", balancer.URL+"/submissions", `{"wait":true,"source_code":"x","language_id":71}`, nil)
+			if r.status != 201 || r.object(t)["stdout"] != "x" {
+				t.Errorf("wait in the body: %d %s", r.status, r.body)
+			}
+		})
+	}
+	clients.Wait()
+}
+
+// inJSON says whether r is an error of nginx in the form of the gateways'.
+func inJSON(t *testing.T, r reply) bool {
+	t.Helper()
+	return r.header.Get("Content-Type") == "application/problem+json" && r.object(t)["status"] == float64(r.status) && r.object(t)["error"] != "" &&
+		(r.status == http.StatusRequestEntityTooLarge || r.header.Get("Retry-After") != "")
+}
+
+// answering starts servers that answer by handler, in the place of gateways, and nginx before them and before
+// others, at which nobody answers.
+func answering(t *testing.T, settings testservers.NginxSettings, servers int, handler http.HandlerFunc, dead ...string) *testservers.Nginx {
+	t.Helper()
+	upstreams := dead
+	for range servers {
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		upstreams = append(upstreams, strings.TrimPrefix(server.URL, "http://"))
+	}
+	return testservers.For(t, func() (*testservers.Nginx, error) {
+		return testservers.StartNginx("runner-lb", settings, upstreams...)
+	})
+}
+
+// TestSlowAnswersThroughNginx: what may wait for a program is waited for, and leaves the gateway in its place;
+// what may not is cut off.
+func TestSlowAnswersThroughNginx(t *testing.T) {
+	t.Parallel()
+	settings := testservers.NginxSettings{ReadTimeout: "300ms"}
+	servers := func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Slow") != "" {
+			time.Sleep(time.Second) // what the test is about
+		}
+		w.Header().Set("X-Server", r.Context().Value(http.LocalAddrContextKey).(net.Addr).String())
+	}
+	balancer := answering(t, settings, 2, servers)
+	slow := http.Header{"X-Slow": {"1"}}
+	var clients sync.WaitGroup
+	for _, path := range []string{"/submissions", "/submissions/", "/submissions?wait=true", "/api/v1/run", "/api/v1/check"} {
+		for range 4 { // of both servers more than it takes to be left alone
+			clients.Go(func() {
+				if r := from(t, "127.0.0.1", "POST", balancer.URL+path, "{}", slow.Clone()); r.status != 200 {
+					t.Errorf("%s: %d %s", path, r.status, r.body)
+				}
+			})
+		}
+	}
+	clients.Wait()
+	seen := map[string]bool{}
+	for range 10 {
+		r := from(t, "127.0.0.1", "GET", balancer.URL+"/languages", "", nil)
+		if r.status != 200 {
+			t.Errorf("afterwards: %d %s", r.status, r.body)
+		}
+		seen[r.header.Get("X-Server")] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("afterwards %v answer", seen)
+	}
+	balancer = answering(t, settings, 1, servers) // which is never left alone
+	for path, method := range map[string]string{"/submissions/batch": "POST", "/submissions": "GET", "/api/v1/keys": "POST"} {
+		if r := from(t, "127.0.0.1", method, balancer.URL+path, "", slow.Clone()); r.status != 504 || !inJSON(t, r) {
+			t.Errorf("%s %s: %d %s", method, path, r.status, r.body)
+		}
+	}
+}
+
+// TestBodiesThroughNginx: a POST with a body goes around a gateway that is not there, and is sent once.
+func TestBodiesThroughNginx(t *testing.T) {
+	t.Parallel()
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	var mu sync.Mutex
+	got := map[string]int{}
+	times := func(id string) int { mu.Lock(); defer mu.Unlock(); return got[id] }
+	balancer := answering(t, testservers.NginxSettings{}, 1, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		got[r.Header.Get("X-Request-Id")]++
+		if r.Header.Get("X-Hang-Up") != "" {
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprint(w, len(body), err)
+	}, strings.TrimPrefix(closed.URL, "http://"))
+	for i, size := range []int{0, 100, 50_000, 3_000_000, 100, 3_000_000, 100, 50_000} {
+		id := fmt.Sprintf("request-%d", i)
+		r := from(t, "127.0.0.1", "POST", balancer.URL+"/submissions", strings.Repeat("x", size), http.Header{"X-Request-Id": {id}})
+		if want := fmt.Sprint(size, nil); r.status != 200 || r.body != want {
+			t.Errorf("%d bytes: %d %s", size, r.status, r.body)
+		}
+		if n := times(id); n != 1 {
+			t.Errorf("%d bytes came %d times", size, n)
+		}
+	}
+	r := from(t, "127.0.0.1", "POST", balancer.URL+"/submissions", "{}", http.Header{"X-Request-Id": {"broken-off"}, "X-Hang-Up": {"1"}})
+	if n := times("broken-off"); r.status != 502 || !inJSON(t, r) || n != 1 {
+		t.Errorf("a server that hung up: %d %s, and it came %d times", r.status, r.body, n)
+	}
+	if r := from(t, "127.0.0.1", "POST", balancer.URL+"/submissions", strings.Repeat("x", 17<<20), nil); r.status != 413 || !inJSON(t, r) {
+		t.Errorf("17 MB: %d %s", r.status, r.body)
+	}
+}
+
+// slowly begins a POST with a body of length bytes, or of a length that is not told (-1), and sends some of it.
+func slowly(t *testing.T, balancer *testservers.Nginx, address, key string, length, send int) net.Conn {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	connection, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(balancer.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	how, chunk := fmt.Sprintf("Content-Length: %d", length), ""
+	if length < 0 {
+		how, chunk = "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n", send+1)
+	}
+	_, err = fmt.Fprintf(connection, "POST /submissions HTTP/1.1\r\nHost: test\r\nX-Auth-Token: %s\r\nContent-Type: application/json\r\n%s\r\n\r\n%s%s",
+		key, how, chunk, strings.Repeat(" ", send))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connection
+}
+
+// TestSlowBodiesThroughNginx: clients that send large bodies slowly keep neither nginx's disk nor the gateways
+// from anybody else.
+func TestSlowBodiesThroughNginx(t *testing.T) {
+	t.Parallel()
+	_, gateways, balancer := behindNginxWith(t, 2, testservers.NginxSettings{LargeBodies: "4"})
+	good := func(what, address string, header http.Header) {
+		t.Helper()
+		for range 4 {
+			r := from(t, address, "POST", balancer.URL+"/submissions", python(strings.Repeat("x", 50_000)), header.Clone())
+			if r.status != 201 {
+				t.Errorf("%s: %d %s", what, r.status, r.body)
+			}
+		}
+	}
+	// Who they are is asked before anything of the body is waited for.
+	for range 40 {
+		connection := slowly(t, balancer, "127.0.0.5", "wrong", 15_000_000, 1000)
+		_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+		answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode != 401 && answer.StatusCode != 429 {
+			t.Fatalf("a wrong key: %s", answer.Status)
+		}
+		_ = connection.Close()
+	}
+	// Those that may send hold as many as they may, and no file.
+	for i := range 4 {
+		length := 15_000_000
+		if i%2 == 1 {
+			length = -1
+		}
+		slowly(t, balancer, "127.0.0.6", firstKey, length, 1_000_000)
+	}
+	over := func() reply {
+		return from(t, "127.0.0.6", "POST", balancer.URL+"/submissions", python(strings.Repeat("x", 200_000)), nil)
+	}
+	gateways[0].await("an answer that there are too many", func() bool { return over().status == 429 })
+	if r := over(); r.status != 429 || !inJSON(t, r) {
+		t.Errorf("too many: %v %s", r.header, r.body)
+	}
+	if files, err := balancer.Bodies(); err != nil || files > 0 {
+		t.Errorf("%d bodies on the disk, %v", files, err)
+	}
+	good("small bodies from the same address", "127.0.0.6", nil)
+	good("another address", "127.0.0.7", nil)
+	if r := from(t, "127.0.0.7", "POST", balancer.URL+"/submissions", python(strings.Repeat("x", 200_000)), nil); r.status != 201 {
+		t.Errorf("a large body from another address: %d %s", r.status, r.body)
+	}
+	for range 2 * 4 { // live connections are not counted
+		request, err := http.NewRequestWithContext(t.Context(), "GET", balancer.URL+"/api/v1/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Auth-Token", firstKey)
+		response, err := (&http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.6")}}).DialContext}).RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		if response.StatusCode != 200 {
+			t.Errorf("a live connection: %s", response.Status)
+		}
 	}
 }

@@ -5,6 +5,8 @@
 #
 #   UPSTREAMS     what it balances over, as "address:port address:port"
 #   MAX_BODY      largest request body (16m, the gateway's own bound)
+#   READ_TIMEOUT  in which a gateway answers what waits for no program (15s)
+#   LARGE_BODIES  requests with a large body that one address may have at a time (32)
 #   CERTIFICATES  folder of fullchain.pem and privkey.pem (/etc/sandgate/tls): with them, TLS on 8443
 #
 # Addresses, not names: nginx looks names up once, when it starts, and does not start at all while
@@ -26,12 +28,12 @@ TLS=
 if [ -r "$CERTIFICATES/fullchain.pem" ] && [ -r "$CERTIFICATES/privkey.pem" ]; then
   TLS="include $out/tls.conf;"
 fi
-HERE=$here OUT=$out MAX_BODY=${MAX_BODY:-16m}
-export SERVERS TLS HERE OUT MAX_BODY CERTIFICATES
+HERE=$here OUT=$out MAX_BODY=${MAX_BODY:-16m} READ_TIMEOUT=${READ_TIMEOUT:-15s} LARGE_BODIES=${LARGE_BODIES:-32}
+export SERVERS TLS HERE OUT MAX_BODY READ_TIMEOUT LARGE_BODIES CERTIFICATES
 
 for name in "$role" proxy tls; do
   # Only these are replaced: the rest of the dollar signs are nginx's own.
   # shellcheck disable=SC2016
-  envsubst '$SERVERS $TLS $HERE $OUT $MAX_BODY $CERTIFICATES' < "$here/$name.conf.template" > "$out/$name.conf"
+  envsubst '$SERVERS $TLS $HERE $OUT $MAX_BODY $READ_TIMEOUT $LARGE_BODIES $CERTIFICATES' < "$here/$name.conf.template" > "$out/$name.conf"
 done
 exec nginx -e /dev/stderr -c "$out/$role.conf" -g 'daemon off;'

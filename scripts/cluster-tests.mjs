@@ -711,24 +711,44 @@ async function monitoring(cluster, test) {
   });
 }
 
+/** The services of the Compose file with overlays and the monitoring, as Compose reads them. */
+async function configured(cluster, ...overlays) {
+  const files = ['compose.yml', ...overlays].flatMap((file) => ['--file', file]);
+  const { code, output } = await run(
+    'docker',
+    [
+      ...['compose', '--env-file', cluster.envFile, ...files],
+      ...['--profile', 'ops', 'config', '--format', 'json'],
+    ],
+    { cwd: join(root, 'compose') },
+  );
+  assert(code === 0, output);
+  return JSON.parse(output).services;
+}
+
 async function settingsHold(cluster, test) {
-  await test('Cluster, an upstream Judge0 in the place of the engine: a valid configuration', async () => {
-    const { code, output } = await run(
-      'docker',
-      [
-        'compose',
-        '--env-file',
-        cluster.envFile,
-        '--file',
-        'compose.yml',
-        '--file',
-        'upstream.yml',
-        'config',
-        '--quiet',
-      ],
-      { cwd: join(root, 'compose') },
+  await test('Cluster, an upstream Judge0 in the place of the engine: a valid configuration, and programs without a network', async () => {
+    const services = await configured(cluster, 'upstream.yml');
+    const stock = Object.entries(services).filter(([name]) => /^judge0-(server|worker)/.test(name));
+    assert(stock.length === 3, `the engine is ${stock.map(([name]) => name)}`);
+    for (const [name, { image, environment }] of stock) {
+      assert(image.startsWith('judge0/judge0:'), `${name} is ${image}`);
+      assert(
+        environment.ALLOW_ENABLE_NETWORK === 'false',
+        `${name} lets programs have a network: ${environment.ALLOW_ENABLE_NETWORK}`,
+      );
+    }
+  });
+  await test('Cluster, every service has a health check but two, which the documentation names', async () => {
+    const without = Object.entries(await configured(cluster))
+      .filter(([, { healthcheck }]) => !healthcheck)
+      .map(([name]) => name);
+    assert(
+      without.sort().join() === 'judge0-lb-exporter,runner-lb-exporter',
+      `without: ${without}`,
     );
-    assert(code === 0, output);
+    const told = readFileSync(join(root, 'docs', 'cluster.md'), 'utf8');
+    for (const name of without) assert(told.includes(`\`${name}\``), `not told of: ${name}`);
   });
   await test('Cluster, more workers: start:all -- --scale judge0-worker=3', async () => {
     const { code, output } = await cluster.npm(

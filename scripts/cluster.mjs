@@ -225,7 +225,10 @@ async function start() {
   );
   if (up.code !== 0) {
     console.error(up.output.split('\n').slice(-15).join('\n'));
-    const bad = (await containers()).filter((c) => c.State !== 'running' || c.Health !== 'healthy');
+    // Health is empty where there is no check.
+    const bad = (await containers()).filter(
+      (c) => c.State !== 'running' || (c.Health && c.Health !== 'healthy'),
+    );
     const names = [...new Set(bad.map((c) => c.Service))];
     fail(
       `Not everything became healthy${names.length ? `: ${names.join(', ')}` : ''}.\n` +

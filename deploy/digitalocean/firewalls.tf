@@ -43,8 +43,8 @@ resource "digitalocean_firewall" "this" {
     }
   }
 
-  # Out: images, packages and names by anybody; webhooks and key sets by the runner. Programs in the
-  # sandbox have no network at all.
+  # Out: images, packages and names by anybody; webhooks and key sets by the runner; the issuer that people
+  # sign in at by the client. Programs in the sandbox have no network at all.
   outbound_rule {
     protocol              = "tcp"
     port_range            = "1-65535"

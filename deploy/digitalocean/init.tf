@@ -30,7 +30,7 @@ locals {
   balancer = merge(local.nothing, {
     image   = local.images.nginx
     user    = "101:101"
-    tmpfs   = ["/tmp:uid=101,gid=101,mode=700,size=256m"]
+    tmpfs   = ["/tmp:uid=101,gid=101,mode=700,size=16m"]
     volumes = ["./nginx:/etc/sandgate/nginx:ro", "./tls:/etc/sandgate/tls:ro"]
   })
 
@@ -41,11 +41,14 @@ locals {
       user  = "10003:10003"
       init  = true
       tmpfs = ["/tmp:mode=1777,size=64m", "/app/.next/cache:uid=10003,gid=10003,mode=700,size=64m"]
-      environment = {
-        HOSTNAME         = "127.0.0.1" # nginx leads to it
-        SANDGATE_URL     = "http://${module.runner.address}:8080"
-        SANDGATE_API_KEY = var.secrets.web_key
-      }
+      environment = merge({
+        HOSTNAME            = "127.0.0.1" # nginx leads to it
+        SANDGATE_URL        = "http://${module.runner.address}:8080"
+        SANDGATE_API_KEY    = var.secrets.web_key
+        SANDGATE_WEB_SECRET = var.secrets.web_secret
+        # Not made by us: Compose would read its dollar signs.
+        SANDGATE_OIDC_CLIENT_SECRET = replace(var.oidc_client_secret, "$", "$$")
+      }, var.web_settings)
     })
     # The API, on 8443 with TLS; and the page, on 443.
     api = merge(local.balancer, {

@@ -84,6 +84,7 @@ variable "secrets" {
     authz_token   = string
     bootstrap_key = string
     web_key       = string
+    web_secret    = string # that the web client signs cookies with
   })
   sensitive = true
   validation {
@@ -96,6 +97,23 @@ variable "gateway_settings" {
   description = "Settings of the gateway by their names in the environment, as SANDGATE_JWT_ISSUER for Clerk."
   type        = map(string)
   default     = {}
+}
+
+variable "web_settings" {
+  description = "Settings of the web client by their names in the environment, as SANDGATE_WEB_URL and SANDGATE_OIDC_ISSUER."
+  type        = map(string)
+  default     = {}
+  validation {
+    condition     = !contains(keys(var.web_settings), "SANDGATE_WEB_SECRET") && !contains(keys(var.web_settings), "SANDGATE_OIDC_CLIENT_SECRET")
+    error_message = "Secrets have variables of their own: secrets.web_secret, oidc_client_secret."
+  }
+}
+
+variable "oidc_client_secret" {
+  description = "Of SANDGATE_OIDC_CLIENT_ID in web_settings; empty for a public client."
+  type        = string
+  default     = ""
+  sensitive   = true
 }
 
 variable "database_nodes" {

@@ -1,6 +1,7 @@
 package testservers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -19,9 +20,12 @@ type Nginx struct {
 	URL string
 }
 
+// NginxSettings are those of nginx/start.sh; what is empty is as it is there.
+type NginxSettings struct{ ReadTimeout, LargeBodies string }
+
 // StartNginx starts the load balancer of a role, runner-lb or judge0-lb, before upstreams such as
 // 127.0.0.1:8080. It renders the templates as nginx/start.sh does, but for the ports.
-func StartNginx(role string, upstreams ...string) (*Nginx, error) {
+func StartNginx(role string, settings NginxSettings, upstreams ...string) (*Nginx, error) {
 	program, err := exec.LookPath("nginx")
 	if err != nil {
 		return nil, fmt.Errorf("nginx is %w", ErrMissing)
@@ -52,7 +56,8 @@ func StartNginx(role string, upstreams ...string) (*Nginx, error) {
 		fmt.Fprintf(&servers, "\n    server %s max_fails=2 fail_timeout=5s;", upstream)
 	}
 	ports := strings.NewReplacer("listen 8080;", fmt.Sprintf("listen 127.0.0.1:%d;", port), "listen 8089;", "listen "+inner+";")
-	variables := strings.NewReplacer("$SERVERS", servers.String(), "$TLS", "", "$HERE", filepath.Join(root, "nginx"), "$OUT", s.dir, "$MAX_BODY", "16m")
+	variables := strings.NewReplacer("$SERVERS", servers.String(), "$TLS", "", "$HERE", filepath.Join(root, "nginx"), "$OUT", s.dir, "$MAX_BODY", "16m",
+		"$READ_TIMEOUT", cmp.Or(settings.ReadTimeout, "15s"), "$LARGE_BODIES", cmp.Or(settings.LargeBodies, "32"))
 	for _, name := range []string{role, "proxy"} {
 		template, err := os.ReadFile(filepath.Join(root, "nginx", name+".conf.template"))
 		if err != nil {
@@ -77,6 +82,17 @@ func StartNginx(role string, upstreams ...string) (*Nginx, error) {
 		return response.Body.Close()
 	}
 	return n, n.Start()
+}
+
+// Bodies is how many files of request bodies there are on the disk.
+func (n *Nginx) Bodies() (files int, err error) {
+	err = filepath.WalkDir(filepath.Join(n.dir, "body"), func(_ string, entry os.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			files++
+		}
+		return err
+	})
+	return files, err
 }
 
 // Log is what was logged of requests so far: a line of JSON for each.

@@ -49,6 +49,7 @@ variables {
     authz_token   = "0123456789abcdef0123456789abcdef-z"
     bootstrap_key = "0123456789abcdef0123456789abcdef-b"
     web_key       = "0123456789abcdef0123456789abcdef-w"
+    web_secret    = "0123456789abcdef0123456789abcdef-c"
   }
 }
 
@@ -152,6 +153,40 @@ run "containers_have_no_more_rights_than_they_need" {
     condition     = endswith(local.runner.gateway.image, "sandgate-gateway:1.2.3")
     error_message = "The images are not those of the tag."
   }
+}
+
+run "guests_stay_who_they_are" {
+  assert {
+    condition     = nonsensitive(local.client.web.environment.SANDGATE_WEB_SECRET) == "0123456789abcdef0123456789abcdef-c"
+    error_message = "The web client signs cookies with a secret that ends with its process."
+  }
+}
+
+run "people_sign_in" {
+  variables {
+    web_settings = {
+      SANDGATE_WEB_URL        = "https://code.example.com"
+      SANDGATE_OIDC_ISSUER    = "https://id.example.com"
+      SANDGATE_OIDC_CLIENT_ID = "sandgate"
+    }
+    oidc_client_secret = "a$b"
+  }
+  assert {
+    condition     = nonsensitive(local.client.web.environment.SANDGATE_OIDC_CLIENT_SECRET) == "a$$b"
+    error_message = "The secret of the OpenID Connect client does not come as it is."
+  }
+  assert {
+    condition     = local.client.web.environment.SANDGATE_OIDC_ISSUER == "https://id.example.com" && local.client.web.environment.SANDGATE_WEB_URL == "https://code.example.com"
+    error_message = "The web client does not have its settings."
+  }
+}
+
+run "secrets_are_no_settings" {
+  command = plan
+  variables {
+    web_settings = { SANDGATE_OIDC_CLIENT_SECRET = "x" }
+  }
+  expect_failures = [var.web_settings]
 }
 
 run "without_cloudflare_the_world_comes_in" {

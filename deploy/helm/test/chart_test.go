@@ -29,20 +29,25 @@ import (
 // objects are what a chart renders to, by kind and name.
 type objects map[string]any
 
-// render gives the chart's objects with these values in the place of its own.
-func render(t *testing.T, values map[string]any) objects {
-	t.Helper()
+// rendered gives the chart's files with these values in the place of its own.
+func rendered(values map[string]any) (map[string]string, error) {
 	chart, err := loader.Load("../sandgate")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	capabilities := chartutil.DefaultCapabilities.Copy()
 	capabilities.KubeVersion = chartutil.KubeVersion{Version: "v1.33.0", Major: "1", Minor: "33"}
 	all, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: "sandgate", Namespace: "sandgate"}, capabilities)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	files, err := engine.Render(chart, all)
+	return engine.Render(chart, all)
+}
+
+// render gives the chart's objects with these values in the place of its own.
+func render(t *testing.T, values map[string]any) objects {
+	t.Helper()
+	files, err := rendered(values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +159,10 @@ func get[T any](t *testing.T, o objects, name string) T {
 
 var everything = map[string]any{"ingress": map[string]any{"enabled": true, "tlsSecret": "tls"}}
 
+var withSignIn = map[string]any{"web": map[string]any{"settings": map[string]any{
+	"web_url": "https://code.example.com", "oidc_issuer": "https://id.example.com", "oidc_client_id": "sandgate",
+}}}
+
 var withCgroups = map[string]any{"worker": map[string]any{"cgroups": true, "runtimeClassName": "cgroups"}}
 
 func TestTheChartRendersToWhatKubernetesKnows(t *testing.T) {
@@ -162,6 +171,7 @@ func TestTheChartRendersToWhatKubernetesKnows(t *testing.T) {
 		"as it comes":   nil,
 		"everything":    everything,
 		"control group": withCgroups,
+		"sign-in":       withSignIn,
 		"bare":          {"autoscaling": map[string]any{"enabled": false}, "monitoring": map[string]any{"enabled": false}, "web": map[string]any{"enabled": false}},
 	} {
 		found := render(t, values)
@@ -185,11 +195,8 @@ func TestPodsHaveNoMoreRightsThanTheyNeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
-	for _, cgroups := range []bool{false, true} {
-		values := everything
-		if cgroups {
-			values = withCgroups
-		}
+	for _, values := range []map[string]any{everything, withCgroups, withSignIn} {
+		_, cgroups := values["worker"]
 		for _, deployment := range of[*apps.Deployment](render(t, values)) {
 			pod := deployment.Spec.Template
 			worker := deployment.Name == "sandgate-worker"
@@ -231,7 +238,7 @@ func TestPodsHaveNoMoreRightsThanTheyNeed(t *testing.T) {
 					t.Errorf("%s lacks a probe", deployment.Name)
 				}
 				for _, variable := range container.Env {
-					secret := strings.Contains(variable.Name, "TOKEN") || strings.Contains(variable.Name, "KEY") || strings.HasSuffix(variable.Name, "BASE_URL") || strings.HasSuffix(variable.Name, "REDIS_URL")
+					secret := strings.Contains(variable.Name, "TOKEN") || strings.Contains(variable.Name, "KEY") || strings.HasSuffix(variable.Name, "SECRET") || strings.HasSuffix(variable.Name, "BASE_URL") || strings.HasSuffix(variable.Name, "REDIS_URL")
 					if secret && variable.ValueFrom == nil {
 						t.Errorf("%s: %s is not out of the secret", deployment.Name, variable.Name)
 					}
@@ -291,6 +298,56 @@ func TestOnlyWhoNeedsToReachesWhom(t *testing.T) {
 					t.Errorf("%s leads to %v", rule.Name, peer.IPBlock)
 				}
 			}
+		}
+	}
+}
+
+// Replicas of the web client sign cookies with one secret. With an issuer they know it, and their pods, and no
+// others, reach it.
+func TestPeopleOnTheWebPage(t *testing.T) {
+	t.Parallel()
+	for _, values := range []map[string]any{everything, withSignIn} {
+		found := render(t, values)
+		_, signIn := values["web"]
+		variables := map[string]core.EnvVar{}
+		for _, variable := range get[*apps.Deployment](t, found, "Deployment sandgate-web").Spec.Template.Spec.Containers[0].Env {
+			variables[variable.Name] = variable
+		}
+		key := func(name string) string {
+			if from := variables[name].ValueFrom; from != nil && from.SecretKeyRef.Name == "sandgate" {
+				return fmt.Sprint(from.SecretKeyRef.Key, from.SecretKeyRef.Optional != nil && *from.SecretKeyRef.Optional)
+			}
+			return ""
+		}
+		if got := key("SANDGATE_WEB_SECRET"); got != "web-secretfalse" {
+			t.Errorf("cookies are signed with %q", got)
+		}
+		want := [3]string{}
+		if signIn {
+			want = [3]string{"https://id.example.com", "https://code.example.com", "oidc-client-secrettrue"}
+		}
+		if got := [3]string{variables["SANDGATE_OIDC_ISSUER"].Value, variables["SANDGATE_WEB_URL"].Value, key("SANDGATE_OIDC_CLIENT_SECRET")}; got != want {
+			t.Errorf("the web client has %q, not %q", got, want)
+		}
+		out := 0
+		for _, egress := range get[*networking.NetworkPolicy](t, found, "NetworkPolicy sandgate-web").Spec.Egress {
+			for _, peer := range egress.To {
+				if peer.IPBlock == nil {
+					continue
+				}
+				out++
+				if len(egress.Ports) != 1 || egress.Ports[0].Port.IntValue() != 443 || !slices.Contains(peer.IPBlock.Except, "10.0.0.0/8") {
+					t.Errorf("the web client's way out: %v to %v", egress.Ports, peer.IPBlock)
+				}
+			}
+		}
+		if (out == 1) != signIn || out > 1 {
+			t.Errorf("%d ways out of the web client", out)
+		}
+	}
+	for _, name := range []string{"web_secret", "oidc_client_secret"} {
+		if _, err := rendered(map[string]any{"web": map[string]any{"settings": map[string]any{name: "x"}}}); err == nil || !strings.Contains(err.Error(), "belongs into the Secret") {
+			t.Errorf("%s among the settings: %v", name, err)
 		}
 	}
 }

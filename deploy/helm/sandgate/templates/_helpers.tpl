@@ -23,6 +23,13 @@ helm.sh/chart: {{ (index . 0).Chart.Name }}-{{ (index . 0).Chart.Version }}
     secretKeyRef: { name: {{ (index . 0).Values.secret }}, key: {{ index . 2 }} }
 {{- end }}
 
+{{/* The same of a key that need not be there. */}}
+{{- define "sandgate.optional" -}}
+- name: {{ index . 1 }}
+  valueFrom:
+    secretKeyRef: { name: {{ (index . 0).Values.secret }}, key: {{ index . 2 }}, optional: true }
+{{- end }}
+
 {{- define "sandgate.image" -}}
 {{ (index . 0).Values.image.registry }}{{ index . 1 }}:{{ index . 2 | default (index . 0).Values.image.tag | default (index . 0).Chart.AppVersion }}
 {{- end }}
