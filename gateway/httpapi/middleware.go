@@ -3,12 +3,14 @@ package httpapi
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/sandgate/sandgate/gateway/requestid"
 	"github.com/sandgate/sandgate/gateway/submission"
@@ -96,8 +98,38 @@ func allowOrigins(c *gin.Context) {
 	}
 }
 
-// bound keeps bodies within most bytes. Callbacks have a bound of their own.
-func bound(most int64) gin.HandlerFunc {
+// The bounds of what the bodies of all requests take in memory while these last: however many clients send, and
+// however slowly. The beginning of each is free, so that small requests are taken in beside any number of large ones.
+const (
+	bodyFree  = 64 << 10
+	bodiesAll = 192 << 20
+)
+
+var errBodiesFull = &submission.Error{Code: submission.Unavailable, Message: "too many large requests are being read", RetryAfter: time.Second}
+
+// metered is a body that takes of what is left for all.
+type metered struct {
+	io.ReadCloser
+	all  *semaphore.Weighted
+	free int64 // what may be read before any is taken
+	took int64
+}
+
+func (m *metered) Read(into []byte) (int, error) {
+	n, err := m.ReadCloser.Read(into)
+	more := int64(n) - m.free
+	m.free = max(0, -more)
+	if more > 0 {
+		if !m.all.TryAcquire(more) {
+			return 0, errBodiesFull
+		}
+		m.took += more
+	}
+	return n, err
+}
+
+// bound keeps bodies within most bytes, and all together within theirs. Callbacks have a bound of their own.
+func bound(most int64, all *semaphore.Weighted) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if c.Request.ContentLength > most && c.Param("mac") == "" {
 			_ = c.Error(errTooLarge(most))
@@ -105,7 +137,10 @@ func bound(most int64) gin.HandlerFunc {
 			return
 		}
 		if c.Param("mac") == "" {
-			c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, most)
+			body := &metered{ReadCloser: http.MaxBytesReader(c.Writer, c.Request.Body, most), all: all, free: bodyFree}
+			c.Request.Body = body
+			defer func() { all.Release(body.took) }()
+			c.Next()
 		}
 	}
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -53,8 +54,13 @@ func readParams(c *gin.Context) (api.Params, error) {
 	return params, nil
 }
 
+// refusedBody tells whether a body was not read to its end because of its size, or that of all.
+func refusedBody(err error) bool {
+	return faultOf(err).Code == submission.TooLarge || errors.Is(err, errBodiesFull)
+}
+
 func unreadableForm(err error) error {
-	if faultOf(err).Code == submission.TooLarge {
+	if refusedBody(err) {
 		return err
 	}
 	return &submission.Error{Code: submission.Malformed, Message: "the form can't be read", Err: err}
@@ -115,7 +121,7 @@ func afterString(text []byte) []byte {
 }
 
 func unfinished(err error) error {
-	if err == nil || faultOf(err).Code == submission.TooLarge {
+	if err == nil || refusedBody(err) {
 		return err
 	}
 	return &submission.Error{Code: submission.Malformed, Message: "the body broke off", Err: err}

@@ -7,6 +7,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/sandgate/sandgate/gateway/auth"
 	"github.com/sandgate/sandgate/gateway/check"
@@ -101,7 +103,8 @@ type Options struct {
 	Now         func() time.Time
 	MaxBody     int64 // bytes
 
-	room *room // nil: the usual bounds
+	room   *room // nil: the usual bounds
+	bodies int64 // 0: the usual bound
 }
 
 func newEngine() *gin.Engine {
@@ -147,7 +150,7 @@ func New(o Options) http.Handler {
 	push := &liveRoutes{o.Live}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 
-	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody))
+	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody, semaphore.NewWeighted(cmp.Or(o.bodies, bodiesAll))))
 
 	// Judge0's clients don't follow redirects: each of its routes answers with a slash as well.
 	both := func(method, path string, handlers ...gin.HandlerFunc) {
