@@ -1,11 +1,14 @@
 // npm run fuzz: runs every fuzz target of the repository, `npm run fuzz -- 8h` for eight hours in all
 // (the default is a minute and a quarter), `npm run fuzz -- 10m Routes` those whose name has "Routes".
-// What a target has learnt stays in bin/cache/fuzz and is built upon the next time. An input that
-// fails is kept in testdata/fuzz of its package: with it committed, every go test tries it.
+// What a target has learnt stays in bin/cache/fuzz and is built upon the next time; `--keep` at the end
+// puts it into scripts/fuzz-corpus.tgz, from which every clone begins. An input that fails is kept in
+// testdata/fuzz of its package: with it committed, every go test tries it.
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { bin, checkMachine, fail, root, run } from './steps.mjs';
 
+const learnt = join(bin, 'cache', 'fuzz');
+const kept = join(root, 'scripts', 'fuzz-corpus.tgz');
 const skip = new Set(['node_modules', 'bin', 'testdata', '.git', 'web']);
 
 /** Finds the fuzz targets: {folder, name}. */
@@ -46,6 +49,9 @@ export async function fuzz(total, wanted, tell) {
   const list = targets().filter(({ name }) => name.includes(wanted));
   if (list.length === 0) fail(`No fuzz target is called ${wanted}.`);
   const each = Math.max(2, Math.floor(total / list.length));
+  mkdirSync(learnt, { recursive: true });
+  const unpacked = await run('tar', ['-xzf', kept, '--skip-old-files', '-C', learnt]);
+  if (unpacked.code !== 0) fail(`The kept inputs can't be unpacked:\n${unpacked.output}`);
   const programs = new Map(); // folder → how building its test program ended
   for (const { folder, name } of list) {
     const place = relative(root, folder);
@@ -60,7 +66,7 @@ export async function fuzz(total, wanted, tell) {
       );
     }
     const built = programs.get(folder);
-    const corpus = join(bin, 'cache', 'fuzz', place);
+    const corpus = join(learnt, place);
     mkdirSync(corpus, { recursive: true });
     const { code, output } = built.code
       ? built
@@ -90,7 +96,8 @@ export async function fuzz(total, wanted, tell) {
 if (import.meta.filename === process.argv[1]) {
   await checkMachine();
   let failed = 0;
-  await fuzz(seconds(process.argv[2] ?? '75s'), process.argv[3] ?? '', (outcome) => {
+  const words = process.argv.slice(2).filter((word) => word !== '--keep');
+  await fuzz(seconds(words[0] ?? '75s'), words[1] ?? '', (outcome) => {
     if (!outcome.passed) {
       failed++;
       console.log(outcome.output.trimEnd());
@@ -98,5 +105,11 @@ if (import.meta.filename === process.argv[1]) {
     const end = outcome.passed ? 'nothing found' : 'FAILED';
     console.log(`  ${outcome.name}: ${end} in ${outcome.runs} runs, ${outcome.each} s`);
   });
+  if (process.argv.includes('--keep')) {
+    // Sorted and without times: the same inputs make the same archive.
+    const plain = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
+    const packed = await run('tar', [...plain, '-czf', kept, '-C', learnt, '.']);
+    if (packed.code !== 0) fail(packed.output);
+  }
   process.exit(failed ? 1 : 0);
 }
