@@ -481,7 +481,7 @@ func TestSettingsOfACluster(t *testing.T) {
 	if s, err = SettingsFromEnv(WorkerRole, lookup(urls)); err != nil || s.Addr != "127.0.0.1:2359" {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	_, err = SettingsFromEnv(ServerRole, lookup(map[string]string{"RETENTION": "30", "LEASE": "1ms", "POSTGRES_CONNECTIONS": "1", "DATABASE_URL": "secret", "REDIS_PASSWORD": "secret"}))
+	_, err = SettingsFromEnv(ServerRole, lookup(map[string]string{"RETENTION": "30", "LEASE": "1ms", "POSTGRES_CONNECTIONS": "3", "DATABASE_URL": "secret", "REDIS_PASSWORD": "secret"}))
 	for _, name := range []string{"RETENTION", "LEASE", "POSTGRES_CONNECTIONS", "DATABASE_URL", "REDIS_HOST"} {
 		if err == nil || !strings.Contains(err.Error(), name+":") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s is not named in %v, or a secret is", name, err)

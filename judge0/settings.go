@@ -19,6 +19,9 @@ const (
 	defaultPort = "2358"
 
 	defaultWorkerPort = "2359"
+
+	// A server that requeues and sweeps holds two connections for the right to do so, and does it with others.
+	leastConnections = 4
 )
 
 var defaultAbout = server.About{
@@ -54,7 +57,7 @@ type Settings struct {
 // and of servers and workers of a cluster:
 //
 //	DATABASE_URL                      of PostgreSQL; or POSTGRES_HOST, POSTGRES_PORT (5432), POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD
-//	POSTGRES_CONNECTIONS              at most (10 of a server, COUNT and two more of a worker)
+//	POSTGRES_CONNECTIONS              at most, and 4 at least (10 of a server, COUNT and two more of a worker)
 //	REDIS_URL                         of Redis; or REDIS_HOST, REDIS_PORT (6379), REDIS_PASSWORD
 //	LEASE                             in which other workers take over from a lost one (30s)
 //	WORKER_PORT                       of a worker's health and metrics (PORT, or 2359)
@@ -99,8 +102,8 @@ func SettingsFromEnv(role Role, lookup func(string) (string, bool)) (Settings, e
 		s.Redis = address(get, check, "REDIS_URL", "redis", "REDIS_HOST", "REDIS_PORT", "6379", "", "REDIS_PASSWORD", "")
 		s.Lease = duration("LEASE", defaultLease.String(), time.Second, 10*time.Minute)
 		if n := get("POSTGRES_CONNECTIONS", ""); n != "" {
-			if s.Connections, err = strconv.Atoi(n); err != nil || s.Connections < 2 || s.Connections > 1000 {
-				check("POSTGRES_CONNECTIONS", fmt.Errorf("%q is no whole number from 2 to 1000", n))
+			if s.Connections, err = strconv.Atoi(n); err != nil || s.Connections < leastConnections || s.Connections > 1000 {
+				check("POSTGRES_CONNECTIONS", fmt.Errorf("%q is no whole number from %d to 1000", n, leastConnections))
 			}
 		}
 	}
