@@ -51,7 +51,7 @@ type Settings struct {
 //	ALLOW_ORIGIN, DISALLOW_ORIGIN     origins of browsers, space separated
 //	CPU_RATE_LIMIT                    the share of a core that a program may use, such as 0.5 (no limit)
 //	SANDBOX_REQUIRE_CGROUP            refuse to start where there is no writable control group (false)
-//	RETENTION                         how long finished submissions are kept, as 720h (for ever)
+//	RETENTION                         how long finished submissions are kept, as 30d or 12h (for ever)
 //	LOG_FORMAT, LOG_LEVEL             text or json (json); debug, info, warn or error (info)
 //
 // and of servers and workers of a cluster:
@@ -83,7 +83,13 @@ func SettingsFromEnv(role Role, lookup func(string) (string, bool)) (Settings, e
 	s.Role = role
 	s.DataDir = get("DATA_DIR", "data")
 	duration := func(name, fallback string, least, most time.Duration) time.Duration {
-		d, err := time.ParseDuration(get(name, fallback))
+		text := get(name, fallback)
+		if days, ok := strings.CutSuffix(text, "d"); ok { // as the gateway's settings have them
+			if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+				text = fmt.Sprintf("%dh", 24*n)
+			}
+		}
+		d, err := time.ParseDuration(text)
 		if err != nil || d < least || d > most {
 			check(name, fmt.Errorf("%q is no duration from %v to %v", get(name, fallback), least, most))
 		}
