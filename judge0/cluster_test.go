@@ -663,7 +663,22 @@ func TestClusterBadRequests(t *testing.T) {
 
 func TestRetention(t *testing.T) {
 	t.Parallel()
-	e := start(t, echo, func(o *Options) { o.Retention = 100 * time.Millisecond })
+	isSwept(t, start(t, echo, func(o *Options) { o.Retention = 100 * time.Millisecond }))
+}
+
+// With as few connections as may be set, what holds one to be the only sweeper still gets another.
+func TestClusterRetentionWithFewConnections(t *testing.T) {
+	t.Parallel()
+	c := newCommune(t)
+	c.knowLanguages()
+	c.engine(WorkerRole, echo)
+	e := c.engine(ServerRole, nil, func(o *Options) { o.Retention, o.Connections = 100*time.Millisecond, leastConnections })
+	c.eventually("it is ready", func() bool { return e.Ready() == nil })
+	isSwept(t, e)
+}
+
+func isSwept(t *testing.T, e *Engine) {
+	t.Helper()
 	token := submit(t, e, "wait=true", "x").Token
 	for {
 		if status, _ := request(t, "GET", e.URL()+"/submissions/"+token, nil); status == 404 {

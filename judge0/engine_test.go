@@ -481,7 +481,13 @@ func TestSettingsOfACluster(t *testing.T) {
 	if s, err = SettingsFromEnv(WorkerRole, lookup(urls)); err != nil || s.Addr != "127.0.0.1:2359" {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	_, err = SettingsFromEnv(ServerRole, lookup(map[string]string{"RETENTION": "30", "LEASE": "1ms", "POSTGRES_CONNECTIONS": "1", "DATABASE_URL": "secret", "REDIS_PASSWORD": "secret"}))
+	for text, want := range map[string]time.Duration{"1d": 24 * time.Hour, "90m": 90 * time.Minute, "d": 0, "-1d": 0, "1.5d": 0, "65535d": 0, "65536d": 0, "30": 0} {
+		urls["RETENTION"] = text
+		if s, err := SettingsFromEnv(ServerRole, lookup(urls)); (err == nil) != (want > 0) || err == nil && s.Retention != want {
+			t.Errorf("RETENTION %s: %v, %v", text, s.Retention, err)
+		}
+	}
+	_, err = SettingsFromEnv(ServerRole, lookup(map[string]string{"RETENTION": "30", "LEASE": "1ms", "POSTGRES_CONNECTIONS": "3", "DATABASE_URL": "secret", "REDIS_PASSWORD": "secret"}))
 	for _, name := range []string{"RETENTION", "LEASE", "POSTGRES_CONNECTIONS", "DATABASE_URL", "REDIS_HOST"} {
 		if err == nil || !strings.Contains(err.Error(), name+":") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s is not named in %v, or a secret is", name, err)

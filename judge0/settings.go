@@ -19,6 +19,9 @@ const (
 	defaultPort = "2358"
 
 	defaultWorkerPort = "2359"
+
+	// A server that requeues and sweeps holds two connections for the right to do so, and does it with others.
+	leastConnections = 4
 )
 
 var defaultAbout = server.About{
@@ -48,13 +51,13 @@ type Settings struct {
 //	ALLOW_ORIGIN, DISALLOW_ORIGIN     origins of browsers, space separated
 //	CPU_RATE_LIMIT                    the share of a core that a program may use, such as 0.5 (no limit)
 //	SANDBOX_REQUIRE_CGROUP            refuse to start where there is no writable control group (false)
-//	RETENTION                         how long finished submissions are kept, as 720h (for ever)
+//	RETENTION                         how long finished submissions are kept, as 30d or 12h (for ever)
 //	LOG_FORMAT, LOG_LEVEL             text or json (json); debug, info, warn or error (info)
 //
 // and of servers and workers of a cluster:
 //
 //	DATABASE_URL                      of PostgreSQL; or POSTGRES_HOST, POSTGRES_PORT (5432), POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD
-//	POSTGRES_CONNECTIONS              at most (10 of a server, COUNT and two more of a worker)
+//	POSTGRES_CONNECTIONS              at most, and 4 at least (10 of a server, COUNT and two more of a worker)
 //	REDIS_URL                         of Redis; or REDIS_HOST, REDIS_PORT (6379), REDIS_PASSWORD
 //	LEASE                             in which other workers take over from a lost one (30s)
 //	WORKER_PORT                       of a worker's health and metrics (PORT, or 2359)
@@ -80,7 +83,13 @@ func SettingsFromEnv(role Role, lookup func(string) (string, bool)) (Settings, e
 	s.Role = role
 	s.DataDir = get("DATA_DIR", "data")
 	duration := func(name, fallback string, least, most time.Duration) time.Duration {
-		d, err := time.ParseDuration(get(name, fallback))
+		text := get(name, fallback)
+		if days, ok := strings.CutSuffix(text, "d"); ok { // as the gateway's settings have them
+			if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+				text = fmt.Sprintf("%dh", 24*n)
+			}
+		}
+		d, err := time.ParseDuration(text)
 		if err != nil || d < least || d > most {
 			check(name, fmt.Errorf("%q is no duration from %v to %v", get(name, fallback), least, most))
 		}
@@ -99,8 +108,8 @@ func SettingsFromEnv(role Role, lookup func(string) (string, bool)) (Settings, e
 		s.Redis = address(get, check, "REDIS_URL", "redis", "REDIS_HOST", "REDIS_PORT", "6379", "", "REDIS_PASSWORD", "")
 		s.Lease = duration("LEASE", defaultLease.String(), time.Second, 10*time.Minute)
 		if n := get("POSTGRES_CONNECTIONS", ""); n != "" {
-			if s.Connections, err = strconv.Atoi(n); err != nil || s.Connections < 2 || s.Connections > 1000 {
-				check("POSTGRES_CONNECTIONS", fmt.Errorf("%q is no whole number from 2 to 1000", n))
+			if s.Connections, err = strconv.Atoi(n); err != nil || s.Connections < leastConnections || s.Connections > 1000 {
+				check("POSTGRES_CONNECTIONS", fmt.Errorf("%q is no whole number from %d to 1000", n, leastConnections))
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 // npm run audit: known vulnerabilities of what the product is made of, and what that is. govulncheck and
 // npm audit ask a public service; where it can't be reached that is said and counted as skipped. The
-// bills of materials (CycloneDX) are made without it and go to bin/sbom. It fails when a check finds
+// bills of materials (CycloneDX) are made without it and go to bin/sbom. The images of the cluster are
+// scanned where a scanner is installed and they were built. It fails when a check finds
 // something; `npm run audit -- --strict` also when one is skipped.
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -113,6 +114,46 @@ for (const folder of folders) {
       { cwd },
     ),
   );
+}
+
+/** What scans an image for what is known of the packages in it, and its exit code where it found something. */
+const scanners = [
+  {
+    name: 'trivy',
+    args: ['image', '--quiet', '--severity=HIGH,CRITICAL', '--ignore-unfixed', '--exit-code=3'],
+    found: 3,
+  },
+  { name: 'grype', args: ['--quiet', '--fail-on=high', '--only-fixed'], found: 2 },
+];
+
+/** The images that were built here, or why none can be scanned. */
+async function imagesToScan() {
+  const images = await run('docker', [
+    'image',
+    'ls',
+    '--filter=reference=sandgate-*',
+    '--format={{.Repository}}:{{.Tag}}',
+  ]);
+  if (images.code !== 0) return { why: "Docker can't be asked for images" };
+  const names = images.output.split('\n').filter(Boolean);
+  if (names.length === 0) return { why: 'no image was built' };
+  for (const scanner of scanners)
+    if ((await run(scanner.name, ['--version'])).code === 0) return { names, scanner };
+  return { why: 'neither trivy nor grype is installed' };
+}
+
+const { names = [], scanner, why } = await imagesToScan();
+if (why) {
+  console.log(`  scan of images: skipped, ${why}`);
+  count('scan of images', { skipped: 1 });
+}
+for (const name of names) {
+  const title = `${scanner.name} of ${name}`;
+  const result = await run(scanner.name, [...scanner.args, name]);
+  if (result.code === scanner.found) {
+    console.log(result.output.trimEnd());
+    count(title, { failed: 1 });
+  } else judge(title, result);
 }
 
 report();

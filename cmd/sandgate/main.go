@@ -36,6 +36,11 @@ const (
 	stopTime  = 10 * time.Second
 )
 
+// engineRetention is how long the engine keeps what has ended, unless RETENTION says otherwise. The
+// gateway has the result seconds after its end and keeps it itself. What the engine does not know any
+// more when the gateway asks for it, having been away for longer, is run again.
+const engineRetention = time.Hour
+
 func main() {
 	os.Exit(run(os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr))
 }
@@ -104,6 +109,12 @@ func loadSettings(args []string, lookup func(string) (string, bool)) (settings, 
 	s.webServer, s.webSecret = get("SANDGATE_WEB_SERVER", ""), get("SANDGATE_WEB_SECRET", "")
 	if errors.Is(gatewayErr, pflag.ErrHelp) {
 		return s, gatewayErr
+	}
+	if s.engine.Retention == 0 {
+		s.engine.Retention = engineRetention
+		if keeps := s.gateway.Retention; keeps > 0 { // nor longer than the gateway does
+			s.engine.Retention = max(time.Minute, min(keeps, engineRetention))
+		}
 	}
 	return s, errors.Join(gatewayErr, engineErr, webErr)
 }

@@ -283,6 +283,24 @@ func TestWrongSettings(t *testing.T) {
 	}
 }
 
+// What the gateway has recorded, the engine need not keep: neither for ever, nor longer than the gateway.
+func TestTheEngineKeepsNoMoreThanItNeeds(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		gateway, engine string // SANDGATE_RETENTION and RETENTION
+		want            time.Duration
+	}{
+		{"", "", time.Hour}, {"30d", "", time.Hour}, {"10m", "", 10 * time.Minute}, {"5s", "", time.Minute},
+		{"", "24h", 24 * time.Hour}, {"10m", "24h", 24 * time.Hour},
+	} {
+		env := map[string]string{"SANDGATE_RETENTION": tc.gateway, "RETENTION": tc.engine}
+		s, err := loadSettings(nil, func(name string) (string, bool) { return env[name], env[name] != "" })
+		if err != nil || s.engine.Retention != tc.want {
+			t.Errorf("%+v: %v, %v", tc, s.engine.Retention, err)
+		}
+	}
+}
+
 // An ordinary user has no rights over the host, but may make user namespaces.
 func TestOrdinaryUser(t *testing.T) {
 	if os.Geteuid() != 0 {

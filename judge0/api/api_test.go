@@ -213,3 +213,22 @@ func TestConfigFromEnv(t *testing.T) {
 		t.Error("a default above its maximum passed")
 	}
 }
+
+func TestTooManyValues(t *testing.T) {
+	t.Parallel()
+	many := strings.Repeat("0,", MaxValues)
+	for body, want := range map[string]bool{
+		"":                       false,
+		`{"a":[1,2]}`:            false,
+		"[" + many + "0]":        true,
+		strings.Repeat("[", 1e6): true, // no JSON, and as dear
+		`{"a":"` + many + `"}`:   false,
+		`{"a":"\"` + many + `"}`: false,
+		`{"a":"\\",` + many:      true,
+		`{"a":"` + many:          false, // a text that does not end
+	} {
+		if got := TooManyValues([]byte(body)); got != want {
+			t.Errorf("%.20q: got %v", body, got)
+		}
+	}
+}

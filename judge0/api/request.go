@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -70,10 +71,10 @@ func (p Params) Merge(other Params) {
 // ParamsFromJSON reads a JSON body. A body that is empty or holds no object has no attributes;
 // one that is no JSON is an error.
 func ParamsFromJSON(body []byte) (Params, error) {
-	if len(strings.TrimSpace(string(body))) == 0 {
+	if len(bytes.TrimSpace(body)) == 0 {
 		return Params{}, nil
 	}
-	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {

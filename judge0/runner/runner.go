@@ -4,6 +4,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -175,22 +176,21 @@ func (j job) runs(ctx context.Context) (api.Result, error) {
 		}
 		command = split(line)
 	}
+	c := j.config
+	// Nothing runs without a bound: 0 is no limit of its own, and leaves the maximum of the engine.
 	limits := sandbox.Limits{
-		CPU: seconds(s.CPUTimeLimit), CPUExtra: seconds(s.CPUExtraTime), Wall: seconds(s.WallTimeLimit),
-		Memory: int64(s.MemoryLimit) << 10, Stack: int64(s.StackLimit) << 10,
-		FileSize: int64(s.MaxFileSize) << 10, Processes: max(s.MaxProcesses, 1), CPURate: j.rate,
+		CPU: cmp.Or(seconds(s.CPUTimeLimit), seconds(c.MaxCPUTimeLimit)), CPUExtra: seconds(s.CPUExtraTime), Wall: cmp.Or(seconds(s.WallTimeLimit), seconds(c.MaxWallTime)),
+		Memory: int64(cmp.Or(s.MemoryLimit, c.MaxMemoryLimit)) << 10, Stack: int64(cmp.Or(s.StackLimit, c.MaxStackLimit)) << 10,
+		FileSize: int64(cmp.Or(s.MaxFileSize, c.MaxMaxFileSize)) << 10, Processes: max(s.MaxProcesses, 1), CPURate: j.rate,
 	}
 	// The limits of each process take the place of those of the group, which then has to keep to the
-	// maximum of the engine only: nothing runs without a bound.
+	// maximum of the engine only.
 	if s.PerProcessTime {
 		limits.EachCPU = limits.CPU
-		limits.CPU, limits.CPUExtra = seconds(j.config.MaxCPUTimeLimit)*time.Duration(limits.Processes), 0
+		limits.CPU, limits.CPUExtra = seconds(c.MaxCPUTimeLimit)*time.Duration(limits.Processes), 0
 	}
 	if s.PerProcessMemory {
-		limits.EachMemory, limits.Memory = limits.Memory, int64(j.config.MaxMemoryLimit)<<10
-	}
-	if s.MaxFileSize == 0 { // no limit of its own
-		limits.FileSize = int64(j.config.MaxMaxFileSize) << 10
+		limits.EachMemory, limits.Memory = limits.Memory, int64(c.MaxMemoryLimit)<<10
 	}
 	stdin := ""
 	if s.Stdin != nil {

@@ -312,6 +312,39 @@ func TestExtraTime(t *testing.T) {
 	}
 }
 
+// Judge0 takes 0 for no limit. The maximum of the engine holds nevertheless.
+func TestNoLimitIsTheMaximum(t *testing.T) {
+	t.Parallel()
+	config := api.DefaultConfig()
+	config.MaxCPUTimeLimit, config.MaxStackLimit, config.CPUTimeLimit, config.StackLimit = 0.3, 16_000, 0.3, 16_000
+	r := New(Options{Boxes: shared.Boxes, Languages: languages, Config: config})
+	run := func(params api.Params) api.Result {
+		t.Helper()
+		s, faults := api.NewSubmission(params, false, config, languages.Languages())
+		if faults != nil {
+			t.Fatalf("refused: %v", faults)
+		}
+		result, err := r.Run(context.Background(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	for _, limit := range []string{"0", "1e-12"} {
+		got := run(api.Params{"language_id": "46", "source_code": "while :; do :; done", "cpu_time_limit": limit, "cpu_extra_time": "0", "wall_time_limit": "15"})
+		if got.Status != api.TimeLimitExceeded || *got.Message != "Time limit exceeded" || *got.Time > 2 {
+			t.Errorf("cpu_time_limit %s: %s, %v s", limit, show(got), *got.Time)
+		}
+	}
+	if got := run(api.Params{"language_id": "46", "source_code": "ulimit -s", "stack_limit": "0"}); got.Stdout == nil || *got.Stdout != "16000\n" {
+		t.Errorf("stack_limit 0: %s", show(got))
+	}
+	// What is above 0 and no whole number is not none.
+	if got := run(api.Params{"language_id": "46", "source_code": "/bin/true & wait; echo $?", "max_processes_and_or_threads": "0.5"}); got.Stdout != nil {
+		t.Errorf("no process at all: %s", show(got))
+	}
+}
+
 // Each process may use the limit for itself; without the option all of them together may.
 func TestLimitsOfEachProcess(t *testing.T) {
 	t.Parallel()

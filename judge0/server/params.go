@@ -25,7 +25,10 @@ type badRequest struct {
 
 func (b badRequest) Error() string { return b.message }
 
-// params reads the attributes of a request: those of the body over those of the query, as Rails
+// tooManyValues is the answer to a small body that would be large in memory.
+var tooManyValues = badRequest{http.StatusRequestEntityTooLarge, fmt.Sprintf("request body is too large (maximum is %d values)", api.MaxValues)}
+
+// params reads the attributes of a request: those of the query over those of the body, as Rails
 // merges them. On a fault it answers, and gives false.
 func (s *Server) params(c *gin.Context) (api.Params, bool) {
 	params, err := s.readParams(c)
@@ -45,33 +48,42 @@ func (s *Server) params(c *gin.Context) (api.Params, bool) {
 }
 
 func (s *Server) readParams(c *gin.Context) (api.Params, error) {
-	params := api.ParamsFromQuery(c.Request.URL.Query())
+	query := api.ParamsFromQuery(c.Request.URL.Query())
 	body, err := s.readBody(c)
 	if err != nil {
 		return nil, err
 	}
 	kind, attributes, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	if err != nil || len(bytes.TrimSpace(body)) == 0 {
-		return params, nil
+		return query, nil
 	}
-	var given api.Params
+	params := api.Params{}
 	switch {
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
-		if given, err = api.ParamsFromJSON(body); err != nil {
+		if api.TooManyValues(body) {
+			return nil, tooManyValues
+		}
+		given, err := api.ParamsFromJSON(body)
+		if err != nil {
 			return nil, badRequest{status: http.StatusBadRequest}
 		}
+		params.Merge(given) // which is nil for what is no object
 	case kind == "application/x-www-form-urlencoded":
 		values, err := url.ParseQuery(string(body))
 		if err != nil {
 			return nil, badRequest{status: http.StatusBadRequest}
 		}
-		given = api.ParamsFromQuery(values)
+		params = api.ParamsFromQuery(values)
 	case kind == "multipart/form-data":
-		if given, err = paramsFromMultipart(body, attributes["boundary"]); err != nil {
+		params, err = paramsFromMultipart(body, attributes["boundary"])
+		switch {
+		case errors.Is(err, tooManyValues):
+			return nil, tooManyValues
+		case err != nil:
 			return nil, badRequest{status: http.StatusBadRequest}
 		}
 	}
-	params.Merge(given)
+	params.Merge(query)
 	return params, nil
 }
 
@@ -107,7 +119,10 @@ func paramsFromMultipart(body []byte, boundary string) (api.Params, error) {
 	}
 	params := api.Params{}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
-	for {
+	for n := 0; ; n++ {
+		if n > api.MaxValues {
+			return nil, tooManyValues
+		}
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
 			return params, nil

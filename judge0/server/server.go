@@ -34,7 +34,7 @@ type Store interface {
 	Create(ctx context.Context, list []store.New) ([]string, error)
 	Tokens(ctx context.Context, keys []string) (map[string]string, error)
 	Get(ctx context.Context, tokens []string, program bool) (map[string]*api.Submission, error)
-	List(ctx context.Context, page, perPage int) (store.Page, error)
+	List(ctx context.Context, page, perPage int, program bool) (store.Page, error)
 	Delete(ctx context.Context, token string) (*api.Submission, error)
 	Statistics(ctx context.Context, now time.Time) (store.Statistics, error)
 }

@@ -176,7 +176,8 @@ func TestContract(t *testing.T) {
 		{"create, base64", exchange{method: "POST", path: "/submissions?wait=true&base64_encoded=true&fields=stdout,source_code", body: `{"source_code":"cHJp\nbnQ","language_id":71,"stdin":"IQ=="}`}, 201, `{"source_code":"cHJpbnQ=\n","stdout":"cHJpbnQh\n"}`},
 		{"create, by query", exchange{method: "POST", path: "/submissions?source_code=print(1)&language_id=71&wait=true"}, 201, finished},
 		{"create, by form", exchange{method: "POST", path: "/submissions", body: "source_code=print%281%29&language_id=71&wait=true", header: form}, 201, finished},
-		{"create, body over query", exchange{method: "POST", path: "/submissions?wait=true&fields=stdout&source_code=q", body: good}, 201, `{"stdout":"print(1)"}`},
+		{"create, query over body", exchange{method: "POST", path: "/submissions?wait=true&fields=stdout&source_code=q", body: good}, 201, `{"stdout":"q"}`},
+		{"create, query over form", exchange{method: "POST", path: "/submissions?wait=true&fields=stdout&source_code=q", body: "source_code=f&language_id=71&wait=false", header: form}, 201, `{"stdout":"q"}`},
 		{"create, other type", exchange{method: "POST", path: "/submissions", body: good, header: map[string]string{"Content-Type": "text/plain"}}, 422, missing},
 		{"create, empty", exchange{method: "POST", path: "/submissions"}, 422, missing},
 		{"create, text", exchange{method: "POST", path: "/submissions", body: `"x"`}, 422, missing},
@@ -224,6 +225,8 @@ func TestContract(t *testing.T) {
 		{"list, bad length", exchange{method: "GET", path: "/submissions?per_page=-2", header: authorized}, 400, `{"error":"invalid per_page: -2"}`},
 		{"delete, no token", exchange{method: "DELETE", path: "/submissions/" + seed.Token}, 403, empty},
 		{"delete, unknown", exchange{method: "DELETE", path: "/submissions/junk", header: authorized}, 404, empty},
+		{"too many values", exchange{method: "POST", path: "/submissions", body: `{"x":[` + strings.Repeat("0,", 16<<20-10) + `0]}`}, 413, `{"error":"request body is too large (maximum is 20000 values)"}`},
+		{"as many values in a text", exchange{method: "POST", path: "/submissions", body: `{"language_id":71,"source_code":"` + strings.Repeat("[,", 100_000) + `"}`}, 201, token},
 		{"too large", exchange{method: "POST", path: "/submissions", body: strings.Repeat("x", 32<<20+1)}, 413, `{"error":"request body is too large (maximum is 33554432 bytes)"}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -570,7 +573,7 @@ func (fakes) Tokens(context.Context, []string) (map[string]string, error) { retu
 func (fakes) Get(context.Context, []string, bool) (map[string]*api.Submission, error) {
 	return nil, nil
 }
-func (fakes) List(context.Context, int, int) (store.Page, error) { return store.Page{}, nil }
+func (fakes) List(context.Context, int, int, bool) (store.Page, error) { return store.Page{}, nil }
 func (fakes) Delete(context.Context, string) (*api.Submission, error) {
 	return nil, store.ErrNotFound
 }

@@ -317,7 +317,11 @@ func (s *Server) listSubmissions(c *gin.Context) {
 		return
 	}
 	perPage = min(perPage, maxPerPage)
-	list, err := s.o.Store.List(c.Request.Context(), page, perPage)
+	list, err := s.o.Store.List(c.Request.Context(), page, perPage, showsProgram(fields))
+	if errors.Is(err, store.ErrPageTooLarge) {
+		s.refuse(c, http.StatusBadRequest, store.ErrPageTooLarge.Error())
+		return
+	}
 	if err != nil {
 		s.fail(c, err)
 		return

@@ -12,6 +12,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sandgate/sandgate/judge0/api"
@@ -22,7 +23,29 @@ var (
 	ErrNotFound = errors.New("there is no such submission")
 	// ErrUnfinished is given for the deletion of a submission that is queued or running.
 	ErrUnfinished = errors.New("the submission has not finished")
+	// ErrPageTooLarge is given for a page with more than MaxPage.
+	ErrPageTooLarge = fmt.Errorf("the page would be larger than %d MiB: ask for fewer submissions at a time, or for fewer fields", MaxPage>>20)
 )
+
+// MaxPage is how many bytes the texts of a page may have: it is made in memory. One alone may have more,
+// so that each can be seen.
+const MaxPage = 32 << 20
+
+// Room keeps a page within MaxPage.
+type Room struct{ submissions, bytes int }
+
+// Add counts one more on the page, and fails where it finds no room.
+func (r *Room) Add(s *api.Submission) error {
+	for _, text := range []*string{s.SourceCode, s.Stdin, s.ExpectedOutput, s.AdditionalFiles, s.Stdout, s.Stderr, s.CompileOutput, s.Message, s.CallbackURL} {
+		if text != nil {
+			r.bytes += len(*text)
+		}
+	}
+	if r.submissions++; r.submissions > 1 && r.bytes > MaxPage {
+		return ErrPageTooLarge
+	}
+	return nil
+}
 
 // MaxLost is how many times a submission may be running when its program dies: one that kills its
 // worker must not do so for ever. It then ends as Internal Error with LostMessage.

@@ -138,7 +138,7 @@ func runSoak(bin programs, length time.Duration, out string) (trends []trend, pr
 		return nil, nil, err
 	}
 	keeps := min(10*time.Minute, max(time.Minute, length/5)).Truncate(time.Second)
-	for name, value := range map[string]string{"TMPDIR": temporary, "SANDGATE_RETENTION": keeps.String(), "RETENTION": keeps.String()} {
+	for name, value := range map[string]string{"TMPDIR": temporary, "SANDGATE_RETENTION": keeps.String()} {
 		if err := os.Setenv(name, value); err != nil { // the site's processes inherit it
 			return nil, nil, err
 		}
@@ -341,7 +341,8 @@ func (k *soak) metrics() (heap, goroutines float64, err error) {
 	return heap, goroutines, nil
 }
 
-// overdue counts what both stores keep for longer than their retention and two rounds of sweeping.
+// overdue counts what both stores keep for longer than their retention and two rounds of sweeping. The
+// engine is told of none: it keeps nothing for longer than the gateway.
 func (k *soak) overdue() (float64, error) {
 	var sum float64
 	for _, file := range []string{k.site.doors[0].store, k.site.engineDB} {

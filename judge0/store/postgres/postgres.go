@@ -111,7 +111,7 @@ func (s *Store) callFor(ctx context.Context, timeout time.Duration, what string,
 	begun := time.Now()
 	err := f(bound)
 	fault := err
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnfinished) || ctx.Err() != nil {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnfinished) || errors.Is(err, store.ErrPageTooLarge) || ctx.Err() != nil {
 		fault = nil
 	}
 	s.observe(time.Since(begun), fault)
@@ -261,7 +261,7 @@ func (s *Store) Get(ctx context.Context, tokens []string, program bool) (map[str
 		return byToken, nil
 	}
 	err := s.call(ctx, "read submissions", func(ctx context.Context) error {
-		found, err := s.scan(ctx, s.pool, program, `WHERE token = ANY ($1)`, possible)
+		found, err := s.scan(ctx, s.pool, program, nil, `WHERE token = ANY ($1)`, possible)
 		for _, submission := range found {
 			byToken[submission.Token] = submission
 		}
@@ -276,7 +276,8 @@ type querier interface {
 	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
 }
 
-func (s *Store) scan(ctx context.Context, from querier, program bool, condition string, args ...any) ([]*api.Submission, error) {
+// scan reads submissions, in so far as there is room; nil: for as many as there are.
+func (s *Store) scan(ctx context.Context, from querier, program bool, room *store.Room, condition string, args ...any) ([]*api.Submission, error) {
 	columns := stateColumns
 	if program {
 		columns += ", " + programColumns
@@ -305,6 +306,9 @@ func (s *Store) scan(ctx context.Context, from querier, program bool, condition 
 				*moment = moment.UTC()
 			}
 		}
+		if room != nil {
+			return &n, room.Add(&n)
+		}
 		return &n, nil
 	})
 }
@@ -320,8 +324,8 @@ func (t text) ScanBytes(b []byte) error {
 	return nil
 }
 
-// List reads a page, counted from 1.
-func (s *Store) List(ctx context.Context, page, perPage int) (result store.Page, err error) {
+// List reads a page, counted from 1; without program it leaves out what Get does.
+func (s *Store) List(ctx context.Context, page, perPage int, program bool) (result store.Page, err error) {
 	err = s.call(ctx, "list submissions", func(ctx context.Context) error {
 		return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 			if err := tx.QueryRow(ctx, `SELECT count(*) FROM submissions`).Scan(&result.Total); err != nil {
@@ -330,7 +334,7 @@ func (s *Store) List(ctx context.Context, page, perPage int) (result store.Page,
 			if perPage == 0 || page-1 > result.Total/perPage {
 				return nil
 			}
-			result.Submissions, err = s.scan(ctx, tx, true, `WHERE seq IN (SELECT seq FROM submissions ORDER BY seq DESC LIMIT $1 OFFSET $2) ORDER BY seq DESC`, perPage, (page-1)*perPage)
+			result.Submissions, err = s.scan(ctx, tx, program, &store.Room{}, `WHERE seq IN (SELECT seq FROM submissions ORDER BY seq DESC LIMIT $1 OFFSET $2) ORDER BY seq DESC`, perPage, (page-1)*perPage)
 			return err
 		})
 	})
@@ -344,7 +348,7 @@ func (s *Store) Delete(ctx context.Context, token string) (gone *api.Submission,
 			return store.ErrNotFound
 		}
 		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			found, err := s.scan(ctx, tx, true, `WHERE token = $1 FOR UPDATE`, token)
+			found, err := s.scan(ctx, tx, true, nil, `WHERE token = $1 FOR UPDATE`, token)
 			if err != nil {
 				return err
 			}

@@ -88,13 +88,14 @@ const (
 	selectByKey    = `SELECT token FROM submissions WHERE idempotency_key = ?`
 	selectStates   = `SELECT ` + stateColumns + ` FROM submissions s WHERE s.token IN (SELECT value FROM json_each(?))`
 	selectPrograms = `SELECT ` + stateColumns + `, ` + programColumns + ` FROM submissions s JOIN programs p ON p.seq = s.seq WHERE s.token IN (SELECT value FROM json_each(?))`
-	selectPage     = `SELECT ` + stateColumns + `, ` + programColumns + ` FROM (SELECT seq FROM submissions ORDER BY seq DESC LIMIT ? OFFSET ?) page
-		JOIN submissions s ON s.seq = page.seq JOIN programs p ON p.seq = s.seq ORDER BY s.seq DESC`
-	startOne    = `UPDATE submissions SET status = 2, started_at = ?, updated_at = ?, execution_host = ?, lease = ? WHERE token = ? AND (status = 1 OR status = 2 AND lease = ?)`
-	releaseOne  = `UPDATE submissions SET status = 1, started_at = NULL, execution_host = NULL WHERE token = ? AND status = 2 AND lease = ?`
-	requeueLost = `UPDATE submissions SET status = 1, started_at = NULL, execution_host = NULL, lost = lost + 1 WHERE status = 2`
-	endLost     = `UPDATE submissions SET status = ?, message = ?, finished_at = ?, updated_at = ? WHERE status = 2 AND lost + 1 >= ?`
-	finishOne   = `UPDATE submissions SET status = ?, finished_at = ?, updated_at = ?, stdout = ?, stderr = ?, compile_output = ?, message = ?,
+	onePage        = ` FROM (SELECT seq FROM submissions ORDER BY seq DESC LIMIT ? OFFSET ?) page JOIN submissions s ON s.seq = page.seq`
+	statesOfPage   = `SELECT ` + stateColumns + onePage + ` ORDER BY s.seq DESC`
+	programsOfPage = `SELECT ` + stateColumns + `, ` + programColumns + onePage + ` JOIN programs p ON p.seq = s.seq ORDER BY s.seq DESC`
+	startOne       = `UPDATE submissions SET status = 2, started_at = ?, updated_at = ?, execution_host = ?, lease = ? WHERE token = ? AND (status = 1 OR status = 2 AND lease = ?)`
+	releaseOne     = `UPDATE submissions SET status = 1, started_at = NULL, execution_host = NULL WHERE token = ? AND status = 2 AND lease = ?`
+	requeueLost    = `UPDATE submissions SET status = 1, started_at = NULL, execution_host = NULL, lost = lost + 1 WHERE status = 2`
+	endLost        = `UPDATE submissions SET status = ?, message = ?, finished_at = ?, updated_at = ? WHERE status = 2 AND lost + 1 >= ?`
+	finishOne      = `UPDATE submissions SET status = ?, finished_at = ?, updated_at = ?, stdout = ?, stderr = ?, compile_output = ?, message = ?,
 		exit_code = ?, exit_signal = ?, time = ?, wall_time = ?, memory = ?, lease = ? WHERE token = ? AND status <= 2`
 	recordedBy = `SELECT count(*) FROM submissions WHERE token = ? AND status > 2 AND lease = ?`
 	loseOne    = `UPDATE submissions SET status = 1, started_at = NULL, execution_host = NULL, lost = lost + 1 WHERE token = ? AND status = 2 AND lost + 1 < ?`
@@ -201,7 +202,7 @@ func (s *Store) Get(ctx context.Context, tokens []string, program bool) (map[str
 	if err != nil {
 		return nil, fmt.Errorf("read submissions: %w", err)
 	}
-	found, err := scan(rows, program)
+	found, err := scan(rows, program, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read submissions: %w", err)
 	}
@@ -212,8 +213,12 @@ func (s *Store) Get(ctx context.Context, tokens []string, program bool) (map[str
 	return byToken, nil
 }
 
-// List reads a page, counted from 1.
-func (s *Store) List(ctx context.Context, page, perPage int) (store.Page, error) {
+// List reads a page, counted from 1; without program it leaves out what Get does.
+func (s *Store) List(ctx context.Context, page, perPage int, program bool) (store.Page, error) {
+	query := statesOfPage
+	if program {
+		query = programsOfPage
+	}
 	var result store.Page
 	err := s.db.Read(ctx, func(tx *sqlitedb.Tx) error {
 		if err := tx.QueryRow(`SELECT count(*) FROM submissions`, nil, &result.Total); err != nil {
@@ -222,11 +227,11 @@ func (s *Store) List(ctx context.Context, page, perPage int) (store.Page, error)
 		if perPage == 0 || page-1 > result.Total/perPage {
 			return nil
 		}
-		rows, err := tx.Query(selectPage, perPage, (page-1)*perPage)
+		rows, err := tx.Query(query, perPage, (page-1)*perPage)
 		if err != nil {
 			return err
 		}
-		result.Submissions, err = scan(rows, true)
+		result.Submissions, err = scan(rows, program, &store.Room{})
 		return err
 	})
 	if err != nil {
@@ -247,7 +252,7 @@ func (s *Store) Delete(ctx context.Context, token string) (*api.Submission, erro
 		if err != nil {
 			return err
 		}
-		found, err := scan(rows, true)
+		found, err := scan(rows, true, nil)
 		if err != nil {
 			return err
 		}
@@ -441,7 +446,8 @@ func counts(tx *sqlitedb.Tx, query string, args []any) (map[int]int, error) {
 	return found, rows.Err()
 }
 
-func scan(rows *sql.Rows, program bool) ([]*api.Submission, error) {
+// scan reads submissions, in so far as there is room; nil: for as many as there are.
+func scan(rows *sql.Rows, program bool, room *store.Room) ([]*api.Submission, error) {
 	defer func() { _ = rows.Close() }()
 	var list []*api.Submission
 	for rows.Next() {
@@ -457,6 +463,11 @@ func scan(rows *sql.Rows, program bool) ([]*api.Submission, error) {
 		}
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
+		}
+		if room != nil {
+			if err := room.Add(&s); err != nil {
+				return nil, err
+			}
 		}
 		list = append(list, &s)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,7 +21,7 @@ type Store interface {
 	Create(ctx context.Context, list []store.New) ([]string, error)
 	Tokens(ctx context.Context, keys []string) (map[string]string, error)
 	Get(ctx context.Context, tokens []string, program bool) (map[string]*api.Submission, error)
-	List(ctx context.Context, page, perPage int) (store.Page, error)
+	List(ctx context.Context, page, perPage int, program bool) (store.Page, error)
 	Delete(ctx context.Context, token string) (*api.Submission, error)
 	Start(ctx context.Context, token string, lease store.Lease, at time.Time) (bool, error)
 	Finish(ctx context.Context, token, lease string, r api.Result, at time.Time) (bool, error)
@@ -239,7 +240,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 			page, perPage int
 			want          []string
 		}{{1, 2, []string{"e", "d"}}, {3, 2, []string{"a"}}, {4, 2, nil}, {1, 20, []string{"e", "d", "c", "b", "a"}}, {1 << 40, 1 << 40, nil}, {1, 0, nil}} {
-			page, err := s.List(ctx, tc.page, tc.perPage)
+			page, err := s.List(ctx, tc.page, tc.perPage, true)
 			var got []string
 			for _, submission := range page.Submissions {
 				got = append(got, submission.Token)
@@ -247,6 +248,27 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 			if err != nil || page.Total != 5 || !reflect.DeepEqual(got, tc.want) {
 				t.Errorf("page %d of %d: got %v of %d, %v", tc.page, tc.perPage, got, page.Total, err)
 			}
+		}
+	})
+
+	t.Run("a page has only what is asked for, and a bound", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		large := ref(strings.Repeat("x", store.MaxPage*2/3))
+		for _, token := range []string{"a", "b"} {
+			n := Submission(token)
+			n.SourceCode = large
+			create(t, s, store.New{Submission: n})
+		}
+		page, err := s.List(ctx, 1, 20, false)
+		if err != nil || len(page.Submissions) != 2 || page.Submissions[0].SourceCode != nil || page.Submissions[0].Status != api.InQueue {
+			t.Errorf("got %+v, %v", page, err)
+		}
+		if _, err := s.List(ctx, 1, 20, true); !errors.Is(err, store.ErrPageTooLarge) {
+			t.Errorf("got %v", err)
+		}
+		if page, err := s.List(ctx, 2, 1, true); err != nil || len(page.Submissions) != 1 || len(*page.Submissions[0].SourceCode) != len(*large) {
+			t.Errorf("one by itself: %v", err)
 		}
 	})
 
