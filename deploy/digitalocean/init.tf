@@ -18,6 +18,7 @@ locals {
     AUTHZ_TOKEN  = var.secrets.authz_token
     DATABASE_URL = local.postgres.private_uri
     REDIS_URL    = "${local.valkey.private_uri}/0"
+    RETENTION    = "1d" # the gateway keeps results itself
   }
   nothing = {
     restart      = "unless-stopped"

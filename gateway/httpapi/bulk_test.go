@@ -204,16 +204,3 @@ func TestListsShareOneRoom(t *testing.T) {
 		t.Errorf("after one has left: %v", err)
 	}
 }
-
-func TestValuesAreCountedOutsideOfStrings(t *testing.T) {
-	t.Parallel()
-	many := strings.Repeat("[", maxValues)
-	for text, want := range map[string]bool{
-		many: false, many + "[": true, `"` + many + `,"`: false, `"\"` + many + `,"`: false, `"\\"` + many + `,"`: true,
-		`{"a":"\\\"` + many + `,"}`: false, `"` + many + many: false, "": false, `"`: false, `\"` + many + ",": false,
-	} {
-		if got := tooManyValues([]byte(text)); got != want {
-			t.Errorf("%.12s: %v", text, got)
-		}
-	}
-}

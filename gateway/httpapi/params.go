@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -74,50 +73,10 @@ func readBody(c *gin.Context) (body []byte, err error) {
 	} else {
 		body, err = io.ReadAll(c.Request.Body)
 	}
-	if err == nil && tooManyValues(body) {
-		err = submission.Errorf(submission.TooLarge, "the body has more than %d values", maxValues)
+	if err == nil && api.TooManyValues(body) {
+		err = submission.Errorf(submission.TooLarge, "the body has more than %d values", api.MaxValues)
 	}
 	return body, unfinished(err)
-}
-
-// maxValues bounds the values of a JSON body: while it is read, each takes many times the two bytes
-// that it takes to send it. Forms have a like bound of their own in net/url.
-const maxValues = 20_000
-
-// tooManyValues counts what begins or separates values, outside of strings.
-func tooManyValues(body []byte) bool {
-	for n := 0; len(body) > 0; body = body[1:] {
-		switch body[0] {
-		case ',', '{', '[':
-			if n++; n > maxValues {
-				return true
-			}
-		case '"':
-			body = afterString(body[1:])
-			if len(body) == 0 {
-				return false
-			}
-		}
-	}
-	return false
-}
-
-// afterString gives what follows from the quote on that ends a string.
-func afterString(text []byte) []byte {
-	for {
-		end := bytes.IndexByte(text, '"')
-		if end < 0 {
-			return nil
-		}
-		escapes := 0
-		for escapes < end && text[end-1-escapes] == '\\' {
-			escapes++
-		}
-		if escapes%2 == 0 {
-			return text[end:]
-		}
-		text = text[end+1:]
-	}
 }
 
 func unfinished(err error) error {
