@@ -45,7 +45,7 @@ func cCompiler(lines []string, out *list) {
 			if strings.HasPrefix(rest, "required from") || strings.HasPrefix(rest, "in 'constexpr'") {
 				led = place{file, p.line, p.column}
 			}
-		case own && unplaced != "" && severity == Note && strings.HasSuffix(message, "requested here"):
+		case own && p.line > 0 && unplaced != "" && severity == Note && strings.HasSuffix(message, "requested here"):
 			if at >= 0 {
 				out.found[at].File, out.found[at].Line, out.found[at].Column = file, p.line, p.column
 			} else {
