@@ -91,7 +91,7 @@ function refuseNobody(headers: Headers): Response {
   return problem(
     401,
     'No new guests for now',
-    `As many new guests have come from your network as may, and your browser is none of them.${signIn}`,
+    `Too many new guests have come from your network in a short time.${signIn}`,
     { 'Retry-After': String(wait) },
   );
 }

@@ -31,9 +31,9 @@ export function GuestNotice({ wait, signIn }: Props) {
     <section className="site-notice" aria-label="Guests">
       <div className="notice">
         <p>
-          <strong>No new guests for now.</strong> As many have come from your network as may. You
-          can look around and write programs; to run them, wait {formatWait(wait)} and try again
-          {signIn && ', or sign in'}.
+          <strong>No new guests for now.</strong> Too many have come from your network in a short
+          time. You can look around and write programs; to run them, wait {formatWait(wait)} and try
+          again{signIn && ', or sign in'}.
         </p>
       </div>
     </section>
