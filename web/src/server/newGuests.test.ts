@@ -1,10 +1,13 @@
-import { beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { notePeers } from './clientAddress';
 import { countGuest, guestWait, newGuests } from './newGuests';
 
 notePeers();
 beforeEach(() => {
   newGuests().clear();
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
 });
 
 const { sandgatePeerHeader = '' } = globalThis as { sandgatePeerHeader?: string };
@@ -31,6 +34,16 @@ it('lets no more than so many in within an hour, however they come', () => {
   let guests = comeAtOnce(school, 0);
   for (let now = 0; now <= 3_600_000; now += 1000) guests += comeAtOnce(school, now);
   expect(guests).toBe(300);
+});
+
+it('lets in as many as the setting says', () => {
+  vi.stubEnv('SANDGATE_GUESTS_PER_HOUR', '1');
+  expect(comeAtOnce(from('203.0.113.9'), 0)).toBe(1);
+  expect(guestWait(from('203.0.113.9'), 0)).toBe(3600);
+  vi.stubEnv('SANDGATE_GUESTS_PER_HOUR', '0');
+  expect(guestWait(from('203.0.113.9'), 0)).toBe(0);
+  countGuest(from('203.0.113.10'), 0);
+  expect(newGuests().size).toBe(1);
 });
 
 it('counts each address by itself, and of IPv6 each /64', () => {
