@@ -2,9 +2,11 @@ import type { Metadata, Viewport } from 'next';
 import localFont from 'next/font/local';
 import { headers } from 'next/headers';
 import type { ReactNode } from 'react';
+import { GuestNotice } from '@/components/site/GuestNotice';
 import { SiteHeader } from '@/components/site/SiteHeader';
 import { Toasts } from '@/components/ui/toast';
 import { themeScript } from '@/lib/theme';
+import { signInSettings } from '@/server/settings';
 import './globals.css';
 import './site.css';
 import './workbench.css';
@@ -37,7 +39,8 @@ export const viewport: Viewport = {
 };
 
 export default async function RootLayout({ children }: { children: ReactNode }) {
-  const nonce = (await headers()).get('x-nonce') ?? undefined;
+  const asked = await headers();
+  const nonce = asked.get('x-nonce') ?? undefined;
   return (
     // The theme script changes this element before React sees it.
     <html lang="en" className={`${sans.variable} ${mono.variable}`} suppressHydrationWarning>
@@ -55,6 +58,10 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
         </a>
         <div className="site">
           <SiteHeader />
+          <GuestNotice
+            wait={Number(asked.get('x-guest-wait') ?? 0)}
+            signIn={signInSettings() !== null}
+          />
           <div id="content" className="content" tabIndex={-1}>
             {children}
           </div>

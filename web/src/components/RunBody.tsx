@@ -1,5 +1,6 @@
 import { lazy, Suspense, useEffect, useState } from 'react';
 import type { Diagnostic } from '@/lib/api';
+import { formatWait } from '@/lib/format';
 import type { Problem } from '@/lib/problem';
 import { otherThan, type Run, type Runs } from '@/lib/runs';
 import type { RunState } from '@/lib/runState';
@@ -104,7 +105,7 @@ function Failure({ problem, lost, onAgain }: FailureProps) {
         </ul>
       )}
       {problem.retry && (
-        <p>{left > 0 ? `You can go on in ${inMinutes(left)}.` : 'You can go on now.'}</p>
+        <p>{left > 0 ? `You can go on in ${formatWait(left)}.` : 'You can go on now.'}</p>
       )}
       <button type="button" className="button" aria-disabled={left > 0} onClick={onAgain}>
         <Icon name={lost ? 'reset' : 'play'} />
@@ -129,13 +130,6 @@ function useCountdown(seconds: number): number {
     };
   }, [seconds]);
   return left;
-}
-
-function inMinutes(seconds: number): string {
-  if (seconds < 100) return `${seconds} ${seconds === 1 ? 'second' : 'seconds'}`;
-  const minutes = Math.ceil(seconds / 60);
-  if (minutes < 100) return `${minutes} minutes`;
-  return `${Math.ceil(minutes / 60)} hours`;
 }
 
 function waitingFor({ status, jobId }: Extract<RunState, { phase: 'running' }>): string {

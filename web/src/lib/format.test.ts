@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatKilobytes, formatSeconds } from './format';
+import { formatKilobytes, formatSeconds, formatWait } from './format';
 import { formatSignal, preview } from './outputFormat';
 
 describe('figures', () => {
@@ -14,6 +14,15 @@ describe('figures', () => {
 
   it('formats memory', () => {
     expect([512, 9412, 262144].map(formatKilobytes)).toEqual(['512 KB', '9.2 MB', '256 MB']);
+  });
+
+  it('says how long to wait', () => {
+    expect([1, 18, 100, 7000].map(formatWait)).toEqual([
+      '1 second',
+      '18 seconds',
+      '2 minutes',
+      '2 hours',
+    ]);
   });
 
   it('names the signals people meet', () => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { clientAddress, notePeers, parseNetworks } from './clientAddress';
+import { clientAddress, networkOf, notePeers, parseNetworks } from './clientAddress';
 
 beforeAll(notePeers);
 afterEach(() => {
@@ -55,4 +55,16 @@ describe('the address of the browser', () => {
       expect(() => parseNetworks(list)).toThrow(list);
     },
   );
+});
+
+it.each([
+  ['203.0.113.9', '203.0.113.9'],
+  ['2001:db8:1:2:3::4', '2001:db8:1:2::/64'],
+  ['2001:DB8:1:2:ffff:ffff:ffff:ffff', '2001:db8:1:2::/64'],
+  ['2001:0db8::1', '2001:db8:0:0::/64'],
+  ['1::2:3:4:5:6:7', '1:0:2:3::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['::', '0:0:0:0::/64'],
+])('counts %s as %s', (address, network) => {
+  expect(networkOf(address)).toBe(network);
 });

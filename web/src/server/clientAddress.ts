@@ -37,6 +37,21 @@ export function clientAddress(headers: Headers): string | null {
   return client;
 }
 
+/**
+ * What stands for one client where addresses are counted: the address itself, and of IPv6 the /64,
+ * all of whose addresses are one subscriber's.
+ */
+export function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  // An URL has one way to write an address: without dots or zeros in front.
+  const [head = [], tail] = new URL(`http://[${address}]`).hostname
+    .slice(1, -1)
+    .split('::')
+    .map((part) => part.split(':').filter(Boolean));
+  const zeros = tail ? Array<string>(8 - head.length - tail.length).fill('0') : [];
+  return `${[...head, ...zeros, ...(tail ?? [])].slice(0, 4).join(':')}::/64`;
+}
+
 /** Reads networks and addresses with commas or blanks between; throws on what is neither. */
 export function parseNetworks(list: string): BlockList {
   const networks = new BlockList();

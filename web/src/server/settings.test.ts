@@ -16,5 +16,6 @@ it('names all faults at once', () => {
   vi.stubEnv('SANDGATE_WEB_URL', 'sandgate.example');
   vi.stubEnv('SANDGATE_OIDC_ISSUER', 'ftp://issuer.example');
   vi.stubEnv('SANDGATE_TRUSTED_PROXIES', '10.0.0.0/40');
-  expect(settingFaults()).toHaveLength(5);
+  vi.stubEnv('SANDGATE_GUESTS_PER_HOUR', 'few');
+  expect(settingFaults()).toHaveLength(6);
 });

@@ -22,6 +22,12 @@ export function publicUrl(): URL | null {
   return given ? new URL(given) : null;
 }
 
+/** How many new guests one address may have in an hour, half of them at once; 0: any number. */
+export function guestsPerHour(): number {
+  const given = process.env.SANDGATE_GUESTS_PER_HOUR;
+  return given ? Number(given) : 200;
+}
+
 export interface SignInSettings {
   issuer: string;
   clientId: string;
@@ -56,6 +62,8 @@ export function settingFaults(): string[] {
       faults.push(`${name} is no http or https URL`);
   if (Boolean(SANDGATE_OIDC_ISSUER) !== Boolean(SANDGATE_OIDC_CLIENT_ID))
     faults.push('SANDGATE_OIDC_ISSUER and SANDGATE_OIDC_CLIENT_ID go together');
+  if (!Number.isSafeInteger(guestsPerHour()) || guestsPerHour() < 0)
+    faults.push('SANDGATE_GUESTS_PER_HOUR is no whole number from 0');
   try {
     parseNetworks(process.env.SANDGATE_TRUSTED_PROXIES ?? '');
   } catch (error) {

@@ -1,7 +1,8 @@
 import { encode } from 'next-auth/jwt';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { guestCookie } from './guest';
-import { forVisitor, userOf, visitorOf } from './visitor';
+import { newGuests } from './newGuests';
+import { forVisitor, userOf, visitorOf, welcome } from './visitor';
 
 const secret = 's'.repeat(32);
 
@@ -9,6 +10,7 @@ beforeEach(() => {
   vi.stubEnv('SANDGATE_WEB_SECRET', secret);
   vi.stubEnv('SANDGATE_OIDC_ISSUER', 'https://issuer.example');
   vi.stubEnv('SANDGATE_OIDC_CLIENT_ID', 'web');
+  newGuests().clear();
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -19,32 +21,36 @@ const session = async (by = secret) => {
   return `${name}=${await encode({ token: { user: 'user:ada', name: 'Ada' }, secret: by, salt: name })}`;
 };
 
+/** What a browser sends once it has a cookie. */
+const returned = (cookie: string | null) => new Headers({ cookie: cookie?.split(';')[0] ?? '' });
+
 describe('visitorOf', () => {
-  it('makes a guest of whoever is new, once', async () => {
-    const first = await visitorOf(new Headers());
-    expect(first.user).toMatch(/^guest:[\w-]{22}$/);
-    const again = await visitorOf(new Headers({ cookie: first.cookie?.split(';')[0] ?? '' }));
-    expect(again).toEqual({ user: first.user, person: null, cookie: null });
+  it('knows a guest again, and nobody without a cookie', async () => {
+    const { cookie } = await welcome('GET', new Headers());
+    const visitor = await visitorOf(returned(cookie));
+    expect(visitor).toMatchObject({ person: null });
+    expect(visitor?.user).toMatch(/^guest:[\w-]{22}$/);
+    expect(await visitorOf(new Headers())).toBeNull();
   });
 
   it('takes who signed in for themselves, guest or not', async () => {
     const guest = guestCookie('A'.repeat(22), new Headers()).split(';')[0] ?? '';
     const visitor = await visitorOf(new Headers({ cookie: `${guest}; ${await session()}` }));
-    expect(visitor.user).toBe('user:ada');
-    expect(visitor.person?.name).toBe('Ada');
+    expect(visitor?.user).toBe('user:ada');
+    expect(visitor?.person?.name).toBe('Ada');
   });
 
   it('does not believe a session that another secret sealed, or a bearer token', async () => {
     const forged = await session('t'.repeat(32));
-    expect((await visitorOf(new Headers({ cookie: forged }))).person).toBeNull();
+    expect(await visitorOf(new Headers({ cookie: forged }))).toBeNull();
     const bearer = `Bearer ${(await session()).split('=')[1] ?? ''}`;
-    expect((await visitorOf(new Headers({ authorization: bearer }))).person).toBeNull();
+    expect(await visitorOf(new Headers({ authorization: bearer }))).toBeNull();
   });
 
   it('knows nobody where signing in is not set up any more', async () => {
     const cookie = await session();
     vi.stubEnv('SANDGATE_OIDC_ISSUER', '');
-    expect((await visitorOf(new Headers({ cookie }))).person).toBeNull();
+    expect(await visitorOf(new Headers({ cookie }))).toBeNull();
   });
 });
 
@@ -58,7 +64,60 @@ it('keeps the subjects of issuers apart, in names that a header can hold', () =>
   for (const name of names) expect(name).toMatch(/^user:[\w-]{43}$/);
 });
 
-it('hands a new guest their cookie with the answer', async () => {
-  const answer = await forVisitor(new Request('http://here/'), ({ user }) => new Response(user));
-  expect(answer.headers.get('set-cookie')).toContain((await answer.text()).slice('guest:'.length));
+describe('a page', () => {
+  it('makes a guest of nobody, and of nobody else', async () => {
+    const { cookie, wait } = await welcome('GET', new Headers());
+    expect([cookie !== null, wait]).toEqual([true, 0]);
+    expect(await welcome('GET', returned(cookie))).toEqual({ cookie: null, wait: 0 });
+    const signedIn = new Headers({ cookie: await session() });
+    expect(await welcome('GET', signedIn)).toEqual({ cookie: null, wait: 0 });
+    expect([...newGuests().keys()]).toHaveLength(1);
+  });
+
+  it.each([
+    ['GET', {}, true],
+    ['GET', { 'sec-fetch-site': 'none', 'sec-fetch-dest': 'document' }, true],
+    ['GET', { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' }, true],
+    ['GET', { 'sec-fetch-site': 'same-origin', 'sec-fetch-dest': 'empty' }, true],
+    ['GET', { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'image' }, false],
+    ['GET', { 'sec-fetch-site': 'same-site', 'sec-fetch-dest': 'iframe' }, false],
+    ['POST', { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' }, false],
+    ['POST', {}, false],
+  ])('that is asked for by %s with %j makes a guest: %s', async (method, headers, made) => {
+    expect((await welcome(method, new Headers(headers))).cookie !== null).toBe(made);
+    expect(newGuests().size).toBe(made ? 1 : 0);
+  });
+});
+
+describe('a call', () => {
+  const call = (headers: Headers) =>
+    forVisitor(new Request('http://here/', { headers }), ({ user }) => new Response(user));
+
+  it('is made by a guest or whoever signed in', async () => {
+    const { cookie } = await welcome('GET', new Headers());
+    expect(await (await call(returned(cookie))).text()).toMatch(/^guest:/);
+    expect(await (await call(new Headers({ cookie: await session() }))).text()).toBe('user:ada');
+  });
+
+  it('of nobody is refused, and makes no guest', async () => {
+    const refusal = await call(new Headers());
+    expect([refusal.status, refusal.headers.get('content-type')]).toEqual([
+      401,
+      'application/problem+json',
+    ]);
+    expect(refusal.headers.has('set-cookie')).toBe(false);
+    expect(refusal.headers.has('retry-after')).toBe(false);
+    expect(newGuests().size).toBe(0);
+  });
+
+  it('of nobody is told how long to wait where no page would make a guest', async () => {
+    let wait = 0;
+    while (wait === 0) ({ wait } = await welcome('GET', new Headers()));
+    const refusal = await call(new Headers());
+    expect(refusal.status).toBe(401);
+    expect(Number(refusal.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await refusal.text()).toContain('Sign in, or wait.');
+    vi.stubEnv('SANDGATE_OIDC_ISSUER', '');
+    expect(await (await call(new Headers())).text()).not.toContain('Sign in');
+  });
 });
