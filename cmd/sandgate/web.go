@@ -66,7 +66,7 @@ func webSecret(chosen, dataDir string) (string, error) {
 // of the engine, of databases, and others that the operator has.
 var (
 	webVariables = []string{
-		"SANDGATE_WEB_URL", "SANDGATE_TRUSTED_PROXIES", "SANDGATE_OIDC_ISSUER", "SANDGATE_OIDC_CLIENT_ID", "SANDGATE_OIDC_CLIENT_SECRET", "SANDGATE_OIDC_NAME",
+		"SANDGATE_WEB_URL", "SANDGATE_TRUSTED_PROXIES", "SANDGATE_GUESTS_PER_HOUR", "SANDGATE_OIDC_ISSUER", "SANDGATE_OIDC_CLIENT_ID", "SANDGATE_OIDC_CLIENT_SECRET", "SANDGATE_OIDC_NAME",
 		"PATH", "HOME", "TMPDIR", "TZ", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "KEEP_ALIVE_TIMEOUT",
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 	}

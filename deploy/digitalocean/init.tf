@@ -43,10 +43,11 @@ locals {
       init  = true
       tmpfs = ["/tmp:mode=1777,size=64m", "/app/.next/cache:uid=10003,gid=10003,mode=700,size=64m"]
       environment = merge({
-        HOSTNAME            = "127.0.0.1" # nginx leads to it
-        SANDGATE_URL        = "http://${module.runner.address}:8080"
-        SANDGATE_API_KEY    = var.secrets.web_key
-        SANDGATE_WEB_SECRET = var.secrets.web_secret
+        HOSTNAME                 = "127.0.0.1" # nginx leads to it
+        SANDGATE_URL             = "http://${module.runner.address}:8080"
+        SANDGATE_API_KEY         = var.secrets.web_key
+        SANDGATE_WEB_SECRET      = var.secrets.web_secret
+        SANDGATE_TRUSTED_PROXIES = "127.0.0.1/32"
         # Not made by us: Compose would read its dollar signs.
         SANDGATE_OIDC_CLIENT_SECRET = replace(var.oidc_client_secret, "$", "$$")
       }, var.web_settings)
