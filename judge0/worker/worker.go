@@ -72,17 +72,19 @@ type Options struct {
 	Backoff func(n int) time.Duration
 }
 
-// Pool is a number of slots, each of which runs one submission after the other.
+// Pool runs as many submissions at a time as it has slots. While the result of one is recorded, its slot runs
+// the next.
 type Pool struct {
 	o       Options
-	working atomic.Int64
+	slots   chan struct{} // as many as are taken, by runs and by those who wait for one
+	working atomic.Int64  // slots in which something runs
 	failed  atomic.Int64
 
 	popping  context.Context // ends when no more work is to be taken
 	stopPops context.CancelFunc
 	running  context.Context // ends when runs are to be given up
 	stopRuns context.CancelFunc
-	slots    sync.WaitGroup
+	hands    sync.WaitGroup
 }
 
 // New makes a pool that does nothing until Start.
@@ -93,7 +95,7 @@ func New(o Options) *Pool {
 	if o.Backoff == nil {
 		o.Backoff = func(n int) time.Duration { return min(5*time.Second, 50*time.Millisecond<<min(n, 10)) }
 	}
-	p := &Pool{o: o}
+	p := &Pool{o: o, slots: make(chan struct{}, o.Slots)}
 	p.popping, p.stopPops = context.WithCancel(context.Background())
 	p.running, p.stopRuns = context.WithCancel(context.Background())
 	return p
@@ -101,8 +103,9 @@ func New(o Options) *Pool {
 
 // Start begins to take submissions.
 func (p *Pool) Start() {
-	for range p.o.Slots {
-		p.slots.Go(p.slot)
+	// Each takes one submission from the queue to its end: where all of them wait for the store, no more are taken.
+	for range 2 * p.o.Slots {
+		p.hands.Go(p.work)
 	}
 }
 
@@ -111,7 +114,7 @@ func (p *Pool) Start() {
 func (p *Pool) Stop(ctx context.Context) error {
 	p.stopPops()
 	ended := make(chan struct{})
-	go func() { p.slots.Wait(); close(ended) }()
+	go func() { p.hands.Wait(); close(ended) }()
 	var err error
 	select {
 	case <-ended:
@@ -128,10 +131,16 @@ func (p *Pool) State() (slots, working, failed int) {
 	return p.o.Slots, int(p.working.Load()), int(p.failed.Load())
 }
 
-func (p *Pool) slot() {
+func (p *Pool) work() {
 	for {
+		select {
+		case p.slots <- struct{}{}:
+		case <-p.popping.Done():
+			return
+		}
 		item, err := p.o.Queue.Pop(p.popping)
 		if err != nil {
+			<-p.slots
 			if p.popping.Err() != nil {
 				return
 			}
@@ -142,12 +151,17 @@ func (p *Pool) slot() {
 			continue
 		}
 		p.working.Add(1)
-		p.handle(item)
-		p.working.Add(-1)
+		leave := sync.OnceFunc(func() {
+			p.working.Add(-1)
+			<-p.slots
+		})
+		p.handle(item, leave)
+		leave()
 	}
 }
 
-func (p *Pool) handle(item queue.Item) {
+// handle takes a submission to its end. It leaves the slot once the program has run.
+func (p *Pool) handle(item queue.Item, leave func()) {
 	log := p.o.Logger.With("token", item.Token)
 	begun := p.o.Now()
 	p.o.Metrics.RunBegan(begun.Sub(item.Since))
@@ -171,6 +185,7 @@ func (p *Pool) handle(item queue.Item) {
 		return
 	}
 	result, err := p.run(s, item.Revoked, log)
+	leave()
 	switch {
 	case errors.Is(err, errRevoked):
 		log.Warn("the run was given up: another worker took the submission over")

@@ -106,3 +106,58 @@ func TestAFailingStoreIsTriedAgainAndNothingRunsTwice(t *testing.T) {
 		t.Errorf("got %d, %d, %d", slots, working, failed)
 	}
 }
+
+// slow is a store that records nothing until it is let.
+type slow struct {
+	*sqlite.Store
+	let chan struct{}
+}
+
+func (s *slow) Finish(ctx context.Context, token, lease string, r api.Result, at time.Time) (bool, error) {
+	<-s.let
+	return s.Store.Finish(ctx, token, lease, r, at)
+}
+
+// TestTheNextRunsWhileOneIsRecorded: a slow store holds no slot up, and where nothing gets recorded, no more is taken.
+func TestTheNextRunsWhileOneIsRecorded(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	kept, err := sqlite.Open(filepath.Join(t.TempDir(), "judge0.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kept.Close() })
+	q, hub, runner, patient := memory.NewQueue(10), memory.NewHub(10), &counting{}, &slow{kept, make(chan struct{})}
+	pool := New(Options{Slots: 2, Host: "h", Queue: q, Store: patient, Runner: runner, Results: hub, Callbacks: silent{}, Logger: slog.New(slog.DiscardHandler)})
+	var results []<-chan *api.Submission
+	for _, token := range []string{"1", "2", "3", "4", "5", "6"} {
+		submission := storetest.Submission(token)
+		if _, err := kept.Create(ctx, []store.New{{Submission: submission}}); err != nil {
+			t.Fatal(err)
+		}
+		finished, leave, err := hub.Subscribe(token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer leave()
+		results = append(results, finished)
+		q.Push(0, queue.Item{Token: token, Submission: submission})
+	}
+	pool.Start()
+	for runner.runs.Load() < 4 {
+		runtime.Gosched()
+	}
+	time.Sleep(50 * time.Millisecond)
+	if _, working, _ := pool.State(); working != 0 || runner.runs.Load() != 4 {
+		t.Errorf("%d work, and %d have run: want 4", working, runner.runs.Load())
+	}
+	close(patient.let)
+	for _, finished := range results {
+		if s := <-finished; s.Status != api.Accepted {
+			t.Errorf("got %+v", s)
+		}
+	}
+	if err := pool.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
