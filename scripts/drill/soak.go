@@ -238,7 +238,9 @@ func (k *soak) judge(before, after sample) (trends []trend) {
 			t.Growth = slope(x, y) * (x[len(x)-1] - x[0])
 			t.Middle = middle(y)
 		}
-		t.Grows = t.Growth > w.floor && t.Growth > w.share*t.Middle
+		// What grows with the load goes with it; what is left at rest does not.
+		left := t.RestEnd - t.Rest
+		t.Grows = t.Growth > w.floor && t.Growth > w.share*t.Middle && left > w.floor && left > w.share*t.Rest
 		trends = append(trends, t)
 	}
 	return trends
@@ -264,9 +266,10 @@ func slope(x, y []float64) float64 {
 	return xy / xx
 }
 
-// atRest samples once nothing has happened for a while.
+// atRest samples once nothing has happened for so long that what clients have left behind is given up: a connection of
+// Socket.IO after 45 s.
 func (k *soak) atRest() (sample, error) {
-	time.Sleep(3 * time.Second)
+	time.Sleep(time.Minute)
 	return k.sample()
 }
 
