@@ -11,8 +11,11 @@ function read(name) {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 }
 
-const number = (value) =>
-  value >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
+function number(value) {
+  if (value >= 100) return Math.round(value).toLocaleString('en-US');
+  // What is that small comes from fitting a line to what stays as it is.
+  return String(Math.abs(value) < 1e-9 ? 0 : Number(value.toPrecision(3)));
+}
 
 const table = (head, rows) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
