@@ -234,10 +234,13 @@ describe('the other pages', () => {
     await page.locator('.run[aria-disabled="false"]').click();
     await page.getByRole('group', { name: 'Output' }).waitFor();
     await page.getByRole('button', { name: 'Keys' }).click();
+    await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
     await page.keyboard.press('Control+k');
     await page.locator('.option').first().waitFor();
     await page.keyboard.press('Escape');
+    await page.locator('.option').first().waitFor({ state: 'detached' });
     await page.locator('.cm-content').focus();
     await page.keyboard.press('Control+f');
     await page.locator('.cm-search').waitFor();
