@@ -215,8 +215,7 @@ function profiles() {
           shares('CPU time', p.cpu),
           `${number(p.allocatedBytesPerRequest / 1024)} KiB are allocated for each.`,
           shares('bytes allocated', p.allocations),
-          `Goroutines wait ${number(p.blockedMsPerRequest)} ms for each, all together, and ${number(p.lockedMsPerRequest)} ms of it for locks.`,
-          shares('waiting', p.blocks),
+          `All goroutines together wait ${number(1000 * p.lockedMsPerRequest)} µs for locks.`,
         ].join('\n\n'),
       )
       .join('\n\n'),

@@ -143,12 +143,10 @@ func profiled(pid int, inside, dir string, clients int, request func() error) (p
 	return p, err
 }
 
-// waiting are where goroutines wait for something to do, or for a program to end: that tells nothing.
-const waiting = "selectgo"
-
-// within takes Go's profiles of what is allocated, and of where goroutines wait for one another.
+// within takes Go's profiles of what is allocated, and of waits for locks. That of all blocking is left out: nearly all
+// of it is goroutines that have nothing to do.
 func (p *profile) within(port, dir string, clients int, request func() error) error {
-	kinds := []string{"allocs", "block", "mutex"}
+	kinds := []string{"allocs", "mutex"}
 	failed := make(chan error, len(kinds))
 	for _, kind := range kinds {
 		go func() {
@@ -167,16 +165,12 @@ func (p *profile) within(port, dir string, clients int, request func() error) er
 	if err != nil {
 		return err
 	}
-	blocked, blocks, err := top(filepath.Join(dir, "block"), "-sample_index=delay", "-unit=ms", "-show=sandgate/sandgate", "-ignore="+waiting)
-	if err != nil {
-		return err
-	}
 	locked, _, err := top(filepath.Join(dir, "mutex"), "-sample_index=delay", "-unit=ms")
 	if err != nil {
 		return err
 	}
 	p.Allocated, p.Allocations = bytes/requests, allocations
-	p.Blocked, p.Blocks, p.Locked = blocked/requests, blocks, locked/requests
+	p.Locked = locked / requests
 	return nil
 }
 
