@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sandgate/sandgate/internal/days"
 	"github.com/sandgate/sandgate/judge0/api"
 	"github.com/sandgate/sandgate/judge0/server"
 )
@@ -83,13 +84,7 @@ func SettingsFromEnv(role Role, lookup func(string) (string, bool)) (Settings, e
 	s.Role = role
 	s.DataDir = get("DATA_DIR", "data")
 	duration := func(name, fallback string, least, most time.Duration) time.Duration {
-		text := get(name, fallback)
-		if days, ok := strings.CutSuffix(text, "d"); ok { // as the gateway's settings have them
-			if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-				text = fmt.Sprintf("%dh", 24*n)
-			}
-		}
-		d, err := time.ParseDuration(text)
+		d, err := days.Parse(get(name, fallback))
 		if err != nil || d < least || d > most {
 			check(name, fmt.Errorf("%q is no duration from %v to %v", get(name, fallback), least, most))
 		}

@@ -184,13 +184,13 @@ func (k *Keys) holder(ctx context.Context, secret string) (Account, error) {
 		return Account{}, errDisabled
 	}
 	person := record.Issuer != ""
-	if account, _, acted := strings.Cut(key.Account, "/"); acted {
+	if actor, acted := submission.ActorOf(key.Account); acted {
 		// A key that users made while an account acted for them works as long as that account does.
-		actor, err := k.Record(ctx, account)
+		acts, err := k.Record(ctx, actor)
 		if err != nil {
 			return Account{}, err
 		}
-		if actor == nil || actor.Disabled {
+		if acts == nil || acts.Disabled {
 			return Account{}, errDisabled
 		}
 		person = true

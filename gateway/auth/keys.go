@@ -299,7 +299,7 @@ func (k *Keys) store(ctx context.Context, key Key, replace bool) error {
 	defer k.forget()
 	// Whoever has a key is listed among the accounts, used or not, and so is the account that acts for a user.
 	accounts := []string{key.Account}
-	if actor, _, acted := strings.Cut(key.Account, "/"); acted {
+	if actor, acted := submission.ActorOf(key.Account); acted {
 		accounts = append(accounts, actor)
 	}
 	for _, id := range accounts {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sandgate/sandgate/gateway/submission"
 )
 
 const (
@@ -44,8 +46,8 @@ func (p *Policies) Policy(ctx context.Context, account string) (*Policy, error) 
 		return kept.policy, nil
 	}
 	text, err := p.load(ctx, account)
-	if parent, _, user := strings.Cut(account, "/"); err == nil && text == "" && user {
-		text, err = p.load(ctx, parent)
+	if actor, ok := submission.ActorOf(account); err == nil && text == "" && ok {
+		text, err = p.load(ctx, actor)
 	}
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 
 	"github.com/sandgate/sandgate/gateway/clientip"
 	"github.com/sandgate/sandgate/gateway/limit"
+	"github.com/sandgate/sandgate/internal/days"
 )
 
 // Config are the gateway's settings.
@@ -326,12 +327,7 @@ func rate(to *limit.Rate, text string) error {
 // lasting reads a time that may be many days, or 0.
 func lasting(to *time.Duration, text string) error {
 	const most = 100 * 365 * 24 * time.Hour
-	d, err := time.ParseDuration(text)
-	if days, inDays := strings.CutSuffix(text, "d"); inDays {
-		var n int
-		err = whole(&n, days, 0, int(most/(24*time.Hour)))
-		d = time.Duration(n) * 24 * time.Hour
-	}
+	d, err := days.Parse(text)
 	if err != nil || d < 0 || d > most {
 		return fmt.Errorf("%q is no time such as 30d or 12h, nor 0", text)
 	}

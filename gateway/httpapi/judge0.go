@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,10 +39,7 @@ func (j *judge0) create(c *gin.Context) {
 		_ = c.Error(err)
 		return
 	}
-	request := submission.Request{Params: params, Base64: shape.base64, Key: c.GetHeader(idempotencyKey)}
-	if key, ok := params["idempotency_key"].(string); ok && request.Key == "" {
-		request.Key = key
-	}
+	request := submission.Request{Params: params, Base64: shape.base64, Key: cmp.Or(c.GetHeader(idempotencyKey), text(params, "idempotency_key"))}
 	wait := isTrue(params, "wait")
 	take := j.submissions.Create
 	if wait {

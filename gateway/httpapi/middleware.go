@@ -131,17 +131,18 @@ func (m *metered) Read(into []byte) (int, error) {
 // bound keeps bodies within most bytes, and all together within theirs. Callbacks have a bound of their own.
 func bound(most int64, all *semaphore.Weighted) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if c.Request.ContentLength > most && c.Param("mac") == "" {
+		if c.Param("mac") != "" {
+			return
+		}
+		if c.Request.ContentLength > most {
 			_ = c.Error(errTooLarge(most))
 			c.Abort()
 			return
 		}
-		if c.Param("mac") == "" {
-			body := &metered{ReadCloser: http.MaxBytesReader(c.Writer, c.Request.Body, most), all: all, free: bodyFree}
-			c.Request.Body = body
-			defer func() { all.Release(body.took) }()
-			c.Next()
-		}
+		body := &metered{ReadCloser: http.MaxBytesReader(c.Writer, c.Request.Body, most), all: all, free: bodyFree}
+		c.Request.Body = body
+		defer func() { all.Release(body.took) }()
+		c.Next()
 	}
 }
 

@@ -7,7 +7,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -103,8 +102,7 @@ type Options struct {
 	Now         func() time.Time
 	MaxBody     int64 // bytes
 
-	room   *room // nil: the usual bounds
-	bodies int64 // 0: the usual bound
+	room *room // nil: the usual bounds
 }
 
 func newEngine() *gin.Engine {
@@ -150,7 +148,7 @@ func New(o Options) http.Handler {
 	push := &liveRoutes{o.Live}
 	ops := &operations{ready: o.Ready, now: o.Now, callbacks: o.Callbacks}
 
-	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody, semaphore.NewWeighted(cmp.Or(o.bodies, bodiesAll))))
+	r.Use(observe(o.Metrics, o.Log, o.Now), allowOrigins, answerErrors(o.Log), bound(o.MaxBody, semaphore.NewWeighted(bodiesAll)))
 
 	// Judge0's clients don't follow redirects: each of its routes answers with a slash as well.
 	both := func(method, path string, handlers ...gin.HandlerFunc) {

@@ -73,12 +73,18 @@ func (m *Metrics) RunBegan(waited time.Duration) {
 	}
 }
 
-// RunEnded counts the end of a run. Status 0 stands for one that was handed back.
+// SlotLeft counts a run out of those in flight: another may take its slot.
+func (m *Metrics) SlotLeft() {
+	if m != nil {
+		m.inFlight.Dec()
+	}
+}
+
+// RunEnded counts the end of a run, which left its slot before. Status 0 stands for one that was handed back.
 func (m *Metrics) RunEnded(language, status int, took time.Duration) {
 	if m == nil {
 		return
 	}
-	m.inFlight.Dec()
 	if status == 0 {
 		return
 	}

@@ -17,8 +17,10 @@ import (
 func tell(m *metrics.Metrics) {
 	m.Gauge("judge0_queue_depth", "Submissions that wait for a worker.", func() float64 { return 7 })
 	m.RunBegan(time.Second)
+	m.SlotLeft()
 	m.RunEnded(71, 3, 2*time.Second)
 	m.RunBegan(time.Second)
+	m.SlotLeft()
 	m.RunEnded(71, 0, time.Second) // handed back: no run
 	m.RunBegan(time.Second)
 	m.Callback("finished", "delivered")

@@ -399,9 +399,12 @@ func readOutput(f *os.File, limit int64) (string, error) {
 		limit = mostOutput
 	}
 	size := min(info.Size(), limit)
+	if size == 0 {
+		return "", nil
+	}
 	var text strings.Builder
 	text.Grow(int(size))
-	if _, err := io.Copy(&text, io.NewSectionReader(f, 0, size)); err != nil {
+	if _, err := io.CopyBuffer(&text, io.NewSectionReader(f, 0, size), make([]byte, min(size, 32<<10))); err != nil {
 		return "", fmt.Errorf("read the output: %w", err)
 	}
 	return text.String(), nil

@@ -153,6 +153,7 @@ func (p *Pool) work() {
 		p.working.Add(1)
 		leave := sync.OnceFunc(func() {
 			p.working.Add(-1)
+			p.o.Metrics.SlotLeft()
 			<-p.slots
 		})
 		p.handle(item, leave)

@@ -60,28 +60,39 @@ type silent struct{}
 
 func (silent) Started(*api.Submission) func(*api.Submission) { return func(*api.Submission) {} }
 
-func TestAFailingStoreIsTriedAgainAndNothingRunsTwice(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
+func openStore(t *testing.T) *sqlite.Store {
 	kept, err := sqlite.Open(filepath.Join(t.TempDir(), "judge0.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kept.Close() })
+	return kept
+}
+
+// stored stores a submission, and gives it and where its result will come.
+func stored(t *testing.T, kept *sqlite.Store, hub *memory.Hub, token string) (*api.Submission, <-chan *api.Submission) {
+	submission := storetest.Submission(token)
+	if _, err := kept.Create(t.Context(), []store.New{{Submission: submission}}); err != nil {
+		t.Fatal(err)
+	}
+	finished, leave, err := hub.Subscribe(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(leave)
+	return submission, finished
+}
+
+func TestAFailingStoreIsTriedAgainAndNothingRunsTwice(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	kept := openStore(t)
 	q, hub, runner := memory.NewQueue(10), memory.NewHub(10), &counting{}
 	pool := New(Options{Slots: 1, Host: "h", Queue: q, Store: &failing{Store: kept}, Runner: runner, Results: hub, Callbacks: silent{},
 		Logger: slog.New(slog.DiscardHandler), Backoff: func(int) time.Duration { return 0 }})
 	var results []<-chan *api.Submission
 	for _, token := range []string{"carried", "read"} {
-		submission := storetest.Submission(token)
-		if _, err := kept.Create(ctx, []store.New{{Submission: submission}}); err != nil {
-			t.Fatal(err)
-		}
-		finished, leave, err := hub.Subscribe(token)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer leave()
+		submission, finished := stored(t, kept, hub, token)
 		results = append(results, finished)
 		item := queue.Item{Token: token}
 		if token == "carried" {
@@ -122,24 +133,12 @@ func (s *slow) Finish(ctx context.Context, token, lease string, r api.Result, at
 func TestTheNextRunsWhileOneIsRecorded(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	kept, err := sqlite.Open(filepath.Join(t.TempDir(), "judge0.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = kept.Close() })
+	kept := openStore(t)
 	q, hub, runner, patient := memory.NewQueue(10), memory.NewHub(10), &counting{}, &slow{kept, make(chan struct{})}
 	pool := New(Options{Slots: 2, Host: "h", Queue: q, Store: patient, Runner: runner, Results: hub, Callbacks: silent{}, Logger: slog.New(slog.DiscardHandler)})
 	var results []<-chan *api.Submission
 	for _, token := range []string{"1", "2", "3", "4", "5", "6"} {
-		submission := storetest.Submission(token)
-		if _, err := kept.Create(ctx, []store.New{{Submission: submission}}); err != nil {
-			t.Fatal(err)
-		}
-		finished, leave, err := hub.Subscribe(token)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer leave()
+		submission, finished := stored(t, kept, hub, token)
 		results = append(results, finished)
 		q.Push(0, queue.Item{Token: token, Submission: submission})
 	}

@@ -24,10 +24,8 @@ type profile struct {
 	Syscalls []calls `json:"syscalls"` // by name, for each request
 
 	Allocated   float64 `json:"allocatedBytesPerRequest"`
-	Allocations []share `json:"allocations"`         // by function that asked for the memory, in percent
-	Blocked     float64 `json:"blockedMsPerRequest"` // of all goroutines together, idle ones left out
-	Blocks      []share `json:"blocks"`              // by function that waits, in percent
-	Locked      float64 `json:"lockedMsPerRequest"`  // waits for locks
+	Allocations []share `json:"allocations"`        // by function that asked for the memory, in percent
+	Locked      float64 `json:"lockedMsPerRequest"` // waits of all goroutines together for locks
 }
 
 type share struct {

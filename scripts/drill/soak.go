@@ -238,9 +238,7 @@ func (k *soak) judge(before, after sample) (trends []trend) {
 			t.Growth = slope(x, y) * (x[len(x)-1] - x[0])
 			t.Middle = middle(y)
 		}
-		// What grows with the load goes with it; what is left at rest does not.
-		left := t.RestEnd - t.Rest
-		t.Grows = t.Growth > w.floor && t.Growth > w.share*t.Middle && left > w.floor && left > w.share*t.Rest
+		t.Grows = t.Growth > w.floor && t.Growth > w.share*t.Middle
 		trends = append(trends, t)
 	}
 	return trends
