@@ -5,7 +5,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sandgate/sandgate/gateway/submission"
 	"github.com/sandgate/sandgate/judge0/api"
@@ -80,6 +82,8 @@ func (d *Dispatcher) callback(ctx context.Context, token string, body []byte) (o
 	}
 	first, err := d.finish(ctx, sub.Ended(answer, d.Now()))
 	switch {
+	case errors.Is(err, submission.ErrNotFound):
+		return "unknown", err
 	case err != nil:
 		return "failed", fmt.Errorf("record the result of %s: %w", token, err)
 	case !first:
@@ -87,6 +91,13 @@ func (d *Dispatcher) callback(ctx context.Context, token string, body []byte) (o
 	}
 	return "finished", nil
 }
+
+// The pauses after which a submission is looked for again that the store does not have: the gateway that sends it
+// ahead may be storing it still. Its address is genuine.
+const (
+	lookAgainFirst = 20 * time.Millisecond
+	lookAgainMost  = 320 * time.Millisecond
+)
 
 // find gives a submission by token; nil if there is none.
 func (d *Dispatcher) find(ctx context.Context, token string) (*submission.Submission, error) {
@@ -99,8 +110,13 @@ func (d *Dispatcher) find(ctx context.Context, token string) (*submission.Submis
 	if sub != nil {
 		return sub, nil
 	}
-	found, err := d.Store.Load(ctx, token)
-	return found[token], err
+	for pause := lookAgainFirst; ; pause *= 2 {
+		found, err := d.Store.Load(ctx, token)
+		if err != nil || found[token] != nil || pause > lookAgainMost {
+			return found[token], err
+		}
+		time.Sleep(pause)
+	}
 }
 
 // complete asks the pool for what a callback of stock Judge0 leaves out. If the pool can't be

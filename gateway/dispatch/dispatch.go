@@ -151,6 +151,7 @@ type Dispatcher struct {
 	suspects map[string]bool   // what the last sweep found and memory lacked
 	alive    time.Time         // until when others know this gateway to be alive
 	passed   time.Time         // when the latest was sent of what the pool has begun or ended
+	unstored bool              // the last that was sent ahead could not be stored
 }
 
 // New makes a Dispatcher.
@@ -273,13 +274,11 @@ func (d *Dispatcher) Dispatch(subs ...*submission.Submission) {
 	}
 	now := d.Now()
 	d.mu.Lock()
+	d.unstored = false
 	for _, sub := range subs {
 		e := d.add(sub.Token, sub.Account, now)
 		e.waits = true
-		if size := sub.Size(); d.held+size <= d.MemoryBytes {
-			e.sub, e.held = sub, size
-			d.held += size
-		}
+		d.hold(e, sub)
 		d.push(e)
 	}
 	d.mu.Unlock()
@@ -293,6 +292,14 @@ func (d *Dispatcher) add(token, account string, now time.Time) *entry {
 	d.next++
 	d.entries[token] = e
 	return e
+}
+
+// hold keeps a program in memory, if there is room.
+func (d *Dispatcher) hold(e *entry, sub *submission.Submission) {
+	if size := sub.Size(); d.held+size <= d.MemoryBytes {
+		e.sub, e.held = sub, size
+		d.held += size
+	}
 }
 
 func (d *Dispatcher) push(e *entry) {

@@ -250,10 +250,7 @@ func (d *Dispatcher) taken(ctx context.Context, batch []*entry, handovers []subm
 		d.pending[e.token] = e.engineToken
 	}
 	d.mu.Unlock()
-	select {
-	case d.record <- struct{}{}:
-	default:
-	}
+	d.recordSoon()
 	d.Observer.Dispatched("taken", len(batch)-len(refused))
 	for _, i := range refused {
 		d.Observer.Dispatched("refused", 1)
@@ -357,6 +354,13 @@ func (d *Dispatcher) backoff(full bool) time.Duration {
 	return wait/2 + rand.N(wait/2+1)
 }
 
+func (d *Dispatcher) recordSoon() {
+	select {
+	case d.record <- struct{}{}:
+	default:
+	}
+}
+
 // recordAll stores engine tokens, several at a time and off the path of any result: what ends
 // sooner needs no record. Most runs do, so that their results do not wait for a commit of this.
 func (d *Dispatcher) recordAll(ctx context.Context) {
@@ -380,6 +384,12 @@ func (d *Dispatcher) storeTokens(ctx context.Context) {
 	d.mu.Lock()
 	tokens := d.pending
 	d.pending = map[string]string{}
+	for token, engineToken := range tokens {
+		if e := d.entries[token]; e != nil && e.storing != nil {
+			delete(tokens, token)
+			d.pending[token] = engineToken
+		}
+	}
 	d.mu.Unlock()
 	if len(tokens) == 0 {
 		return

@@ -43,7 +43,7 @@ func (d *Dispatcher) yield(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for token, e := range d.entries {
-		if e.seq < before && !mine[token] {
+		if e.seq < before && e.storing == nil && !mine[token] {
 			d.drop(e)
 		}
 	}

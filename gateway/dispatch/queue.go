@@ -29,6 +29,7 @@ type entry struct {
 	broken      int       // calls that broke off with it alone, while the pool took others
 	tookThen    int       // took, when the last of them did
 	stuck       int       // times that it was Processing for longer than it can be
+	storing     *storing  // not nil: the store does not have it yet
 }
 
 func (e *entry) queued() bool { return e.index >= 0 }

@@ -139,7 +139,7 @@ func (d *Dispatcher) quietOnes() []inquiry {
 	again := 0
 	for _, e := range d.entries {
 		switch {
-		case e.queued() || e.flight || e.due.After(now):
+		case e.queued() || e.flight || e.storing != nil || e.due.After(now):
 		case e.engineToken == "":
 			again++
 			d.requeue(e)

@@ -9,6 +9,9 @@ import (
 
 // finish records a result, and announces it if it is the first.
 func (d *Dispatcher) finish(ctx context.Context, sub *submission.Submission) (first bool, err error) {
+	if err := d.stored(ctx, sub.Token); err != nil {
+		return false, err
+	}
 	first, err = d.Store.Finish(ctx, sub)
 	if err != nil {
 		return false, err
@@ -23,6 +26,9 @@ func (d *Dispatcher) finish(ctx context.Context, sub *submission.Submission) (fi
 
 // begin records that a worker runs a submission, and announces it if that is new.
 func (d *Dispatcher) begin(ctx context.Context, sub *submission.Submission, answer api.Answer) error {
+	if err := d.stored(ctx, sub.Token); err != nil {
+		return err
+	}
 	begun := sub.Begun(answer, d.Now())
 	changed, err := d.Store.Begin(ctx, begun)
 	if err != nil {

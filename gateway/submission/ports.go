@@ -82,6 +82,9 @@ type Dispatcher interface {
 	Release(account string, n int)
 	// Dispatch takes over stored submissions for which room was reserved. It does not block.
 	Dispatch(subs ...*Submission)
+	// Ahead takes over a submission, for which room was reserved, before it is stored; the caller tells how
+	// that went. nil: it is to be stored first, and handed to Dispatch.
+	Ahead(sub *Submission) (stored func(ok bool))
 	// Owner names the gateway that carries what is handed to Dispatch: it is stored with them.
 	Owner() string
 }

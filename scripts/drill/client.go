@@ -253,7 +253,8 @@ func (c *client) look(jobs []*job) bool {
 // load is a crowd of clients that can be told to go on and to rest.
 type load struct {
 	clients []*client
-	most    int // submissions of one client that may be open
+	most    int           // submissions of one client that may be open
+	every   time.Duration // a client does one thing in that time at most; 0: as much as it can
 
 	stop chan struct{}
 	crew sync.WaitGroup
@@ -269,6 +270,7 @@ func (l *load) start() {
 	for _, c := range l.clients {
 		l.crew.Go(func() {
 			for !l.stopped() {
+				next := time.Now().Add(l.every)
 				l.gate.RLock()
 				switch open := c.ledger.open(c); {
 				case l.stopped():
@@ -278,7 +280,7 @@ func (l *load) start() {
 					c.look(open)
 				}
 				l.gate.RUnlock()
-				time.Sleep(time.Duration(5+rand.IntN(40)) * time.Millisecond)
+				time.Sleep(max(time.Until(next), time.Duration(5+rand.IntN(40))*time.Millisecond))
 			}
 		})
 	}

@@ -157,7 +157,9 @@ func runSoak(bin programs, length time.Duration, out string) (trends []trend, pr
 	k := &soak{site: s, ledger: l, temporary: temporary, keeps: keeps, began: time.Now(), pid: s.parts[0].Pid}
 
 	// It is killed once at the beginning: what that leaves must be cleared away, and not grow either.
+	// What is held grows with the load, so that this is the same from beginning to end, and less than the machine bears.
 	crowd := newLoad(clients, 4)
+	crowd.every = 250 * time.Millisecond
 	crowd.start()
 	time.Sleep(2 * time.Second)
 	s.parts[0].Kill()
