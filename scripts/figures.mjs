@@ -226,7 +226,18 @@ function live() {
   const rows = read('live');
   if (!rows) return {};
   const kinds = { sse: 'event stream', socket: 'Socket.IO, web socket' };
+  const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} KB`;
   return {
+    'live memory': table(
+      ['', 'all', 'stacks', 'heap', 'of the heap'],
+      rows.map((r) => [
+        kinds[r.kind],
+        kilobytes(r.bytesEach),
+        kilobytes(r.stackEach),
+        kilobytes(r.heapEach),
+        (r.parts ?? []).map((p) => `${p.whose} ${kilobytes(p.bytesEach)}`).join(', '),
+      ]),
+    ),
     live: table(
       [
         '',
@@ -242,7 +253,7 @@ function live() {
         kinds[r.kind],
         number(r.connections),
         r.gateways,
-        `${(r.bytesEach / 1000).toFixed(1)} KB`,
+        kilobytes(r.bytesEach),
         number(r.delivered),
         `${number(r.medianMs)} ms`,
         `${number(r.p99Ms)} ms`,

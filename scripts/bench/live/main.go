@@ -6,6 +6,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -18,18 +19,19 @@ import (
 
 // figures are what a process reports; each fills in what it knows.
 type figures struct {
-	URL       string    `json:"url,omitempty"`
-	Key       string    `json:"key,omitempty"`
-	Resident  int       `json:"resident,omitempty"` // bytes
-	Heap      int       `json:"heap,omitempty"`
-	Stacks    int       `json:"stacks,omitempty"`
-	Routines  int       `json:"routines,omitempty"`
-	Connected int       `json:"connected,omitempty"`
-	Refused   string    `json:"refused,omitempty"` // what was said to one client too many
-	Seconds   float64   `json:"seconds,omitempty"`
-	Delivered int       `json:"delivered,omitempty"`
-	Delays    []float64 `json:"delays,omitempty"` // in milliseconds, from the engine's call until the client has the result
-	Fault     string    `json:"fault,omitempty"`
+	URL       string             `json:"url,omitempty"`
+	Key       string             `json:"key,omitempty"`
+	Resident  int                `json:"resident,omitempty"` // bytes
+	Heap      int                `json:"heap,omitempty"`
+	Stacks    int                `json:"stacks,omitempty"`
+	Routines  int                `json:"routines,omitempty"`
+	Parts     map[string]float64 `json:"parts,omitempty"` // bytes of the heap, by who asked for them
+	Connected int                `json:"connected,omitempty"`
+	Refused   string             `json:"refused,omitempty"` // what was said to one client too many
+	Seconds   float64            `json:"seconds,omitempty"`
+	Delivered int                `json:"delivered,omitempty"`
+	Delays    []float64          `json:"delays,omitempty"` // in milliseconds, from the engine's call until the client has the result
+	Fault     string             `json:"fault,omitempty"`
 }
 
 func main() {
@@ -124,6 +126,7 @@ type row struct {
 	Each        float64 `json:"bytesEach"` // resident memory, the most of all gateways
 	EachHeap    float64 `json:"heapEach"`
 	EachStack   float64 `json:"stackEach"`
+	Parts       []part  `json:"parts"` // of the heap, the largest first
 	PerSecond   float64 `json:"connectedPerSecond"`
 	Delivered   int     `json:"delivered"`
 	Median      float64 `json:"medianMs"`
@@ -134,6 +137,22 @@ type row struct {
 	ReadBefore   float64 `json:"readBeforeMs"`
 	ReadHeld     float64 `json:"readHeldMs"`
 	ReadRefusing float64 `json:"readRefusingMs"`
+}
+
+// part is what of a connection's heap is whose.
+type part struct {
+	Whose string  `json:"whose"`
+	Each  float64 `json:"bytesEach"`
+}
+
+func partsOf(before, held map[string]float64, connections int) (parts []part) {
+	for whose, bytes := range held {
+		if each := (bytes - before[whose]) / float64(connections); each >= 100 {
+			parts = append(parts, part{whose, each})
+		}
+	}
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(b.Each, a.Each) })
+	return parts
 }
 
 func measure(kind string, connections, gateways int, file string) error {
@@ -150,6 +169,13 @@ func measure(kind string, connections, gateways int, file string) error {
 		rows = append(rows, r)
 		fmt.Printf("%-6s  %d gateways, %d connections (%.0f/s): %.1f KB each (heap %.1f, stacks %.1f)\n        %d results: p50 %.1f ms, p99 %.1f ms, most %.1f ms; a read takes %.2f ms before, %.2f held, %.2f while others are refused\n        one connection too many: %s\n",
 			r.Kind, r.Gateways, r.Connections, r.PerSecond, r.Each/1000, r.EachHeap/1000, r.EachStack/1000, r.Delivered, r.Median, r.P99, r.Most, r.ReadBefore, r.ReadHeld, r.ReadRefusing, r.OneTooMany)
+	}
+	for _, r := range rows {
+		fmt.Printf("heap of a connection, %s:", r.Kind)
+		for _, p := range r.Parts {
+			fmt.Printf("  %s %.1f KB", p.Whose, p.Each/1000)
+		}
+		fmt.Println()
 	}
 	if file == "" {
 		return nil
@@ -225,6 +251,9 @@ func measureKind(kind string, connections, gateways int) (r row, err error) {
 		held, err := p.gateway.ask("memory")
 		if err != nil {
 			return r, err
+		}
+		if i == 0 {
+			r.Parts = partsOf(before[0].Parts, held.Parts, connections)
 		}
 		r.Each = max(r.Each, float64(held.Resident-before[i].Resident)/float64(connections))
 		r.EachHeap = max(r.EachHeap, float64(held.Heap-before[i].Heap)/float64(connections))
