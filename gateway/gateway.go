@@ -231,6 +231,9 @@ func (g *Gateway) assemble(secrets secrets) error {
 		g.Webhooks(&hooks)
 	}
 	g.webhooks = webhook.New(hooks)
+	if g.Config.CalledElsewhere() {
+		g.Log.Warn("the engine can't call back from elsewhere at the address that it is given, so results are asked for, and come late: set callback_url", "address", g.callbackBase())
+	}
 	bounds := dispatch.Options{
 		Store: g.store, Instance: instance(g.Config), Engine: g.client, Catalogue: g.catalogue, Bus: bus, Observer: count, Log: g.Log, Now: g.Now,
 		Key: secrets.callbacks, CallbackBase: g.callbackBase(),

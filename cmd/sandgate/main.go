@@ -113,7 +113,7 @@ func loadSettings(args []string, lookup func(string) (string, bool)) (settings, 
 	if s.engine.Retention == 0 {
 		s.engine.Retention = engineRetention
 		if keeps := s.gateway.Retention; keeps > 0 { // nor longer than the gateway does
-			s.engine.Retention = max(time.Minute, min(keeps, engineRetention))
+			s.engine.Retention = min(keeps, engineRetention)
 		}
 	}
 	return s, errors.Join(gatewayErr, engineErr, webErr)

@@ -290,7 +290,7 @@ func TestTheEngineKeepsNoMoreThanItNeeds(t *testing.T) {
 		gateway, engine string // SANDGATE_RETENTION and RETENTION
 		want            time.Duration
 	}{
-		{"", "", time.Hour}, {"30d", "", time.Hour}, {"10m", "", 10 * time.Minute}, {"5s", "", time.Minute},
+		{"", "", time.Hour}, {"30d", "", time.Hour}, {"10m", "", 10 * time.Minute}, {"1m", "", time.Minute},
 		{"", "24h", 24 * time.Hour}, {"10m", "24h", 24 * time.Hour},
 	} {
 		env := map[string]string{"SANDGATE_RETENTION": tc.gateway, "RETENTION": tc.engine}

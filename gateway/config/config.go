@@ -127,7 +127,7 @@ var settings = []setting{
 	}},
 	{"engine_url", "http://127.0.0.1:2358", "URL of the Judge0 pool", false, func(c *Config, v string) error { c.EngineURL = v; return address(v) }},
 	{"engine_token", "", "AUTHN_TOKEN of the Judge0 pool", true, func(c *Config, v string) error { c.EngineToken = v; return nil }},
-	{"engine_timeout", "30s", "longest that a call to the pool may take", false, func(c *Config, v string) error { return span(&c.EngineTimeout, v) }},
+	{"engine_timeout", "30s", "longest that a call to the pool may take", false, func(c *Config, v string) error { return span(&c.EngineTimeout, v, 10*time.Minute) }},
 	{"callback_url", "", "base URL under which the pool reaches this gateway; empty: by host and port", false, func(c *Config, v string) error {
 		c.CallbackURL = v
 		if v == "" {
@@ -137,6 +137,9 @@ var settings = []setting{
 	}},
 	{"trusted_proxies", "", "networks and addresses of proxies whose word on the client's address counts, with commas between", false, func(c *Config, v string) (err error) {
 		c.TrustedProxies, err = clientip.ParsePrefixes(v)
+		if slices.ContainsFunc(c.TrustedProxies, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
+			err = errors.New("it trusts everybody: whoever calls could make up an address")
+		}
 		return err
 	}},
 	{"client_ip_header", clientip.Forwarded, "header in which trusted proxies tell the client's address: " + strings.Join(clientip.Headers(), ", "), false, func(c *Config, v string) error {
@@ -156,8 +159,12 @@ var settings = []setting{
 	{"max_streams_per_account", "5000", "live connections of one account at once", false, func(c *Config, v string) error {
 		return whole(&c.MaxStreamsPerAccount, v, 1, 10_000_000)
 	}},
-	{"wait_timeout", "120s", "longest that wait=true waits", false, func(c *Config, v string) error { return span(&c.WaitTimeout, v) }},
-	{"shutdown_timeout", "30s", "longest that requests may take to end at shutdown", false, func(c *Config, v string) error { return span(&c.ShutdownTimeout, v) }},
+	{"wait_timeout", "120s", "longest that wait=true waits; less than proxies before the gateway do: the cluster's nginx gives up after 150s", false, func(c *Config, v string) error {
+		return span(&c.WaitTimeout, v, time.Hour)
+	}},
+	{"shutdown_timeout", "30s", "longest that requests may take to end at shutdown; less than what stops the gateway waits: the cluster's containers are killed after 60s", false, func(c *Config, v string) error {
+		return span(&c.ShutdownTimeout, v, 10*time.Minute)
+	}},
 	{"allow_private_callbacks", "false", "let clients' callbacks go to private addresses", false, func(c *Config, v string) error { return truth(&c.AllowPrivateCallbacks, v) }},
 	{"metrics", "auto", "who may read /metrics: open, key (scope admin), or auto: open on a loopback address", false, func(c *Config, v string) error {
 		c.MetricsOpen = v == "open" || v == "auto" && loopback(c.Host)
@@ -179,12 +186,12 @@ var settings = []setting{
 	{"address_rate", "0", "requests a second from one address (of IPv6: one /64); 0: any number", false, func(c *Config, v string) error { return rate(&c.Address, v) }},
 	{"address_burst", "0", "how many of them may come at once; 0: two seconds' worth", false, func(c *Config, v string) error { return whole(&c.Address.Burst, v, 0, limit.MostBurst) }},
 	{"daily_submissions", "0", "submissions a day (UTC) of an API key's account; 0: any number", false, func(c *Config, v string) error { return count(&c.Accounts.DailySubmissions, v) }},
-	{"daily_cpu", "0", "CPU time a day (UTC) of an API key's account, such as 2h; 0: any", false, func(c *Config, v string) error { return lasting(&c.Accounts.DailyCPU, v) }},
+	{"daily_cpu", "0", "CPU time a day (UTC) of an API key's account, such as 2h; 0: any", false, func(c *Config, v string) error { return lasting(&c.Accounts.DailyCPU, v, 0) }},
 	{"user_daily_submissions", "5000", "submissions a day (UTC) of a person; 0: any number", false, func(c *Config, v string) error { return count(&c.Users.DailySubmissions, v) }},
-	{"user_daily_cpu", "2h", "CPU time a day (UTC) of a person; 0: any", false, func(c *Config, v string) error { return lasting(&c.Users.DailyCPU, v) }},
-	{"retention", "0", "how long ended submissions are kept, such as 30d or 12h; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.Retention, v) }},
-	{"audit_retention", "400d", "how long entries of the audit log are kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.AuditRetention, v) }},
-	{"usage_retention", "400d", "how long the usage of a day is kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.UsageRetention, v) }},
+	{"user_daily_cpu", "2h", "CPU time a day (UTC) of a person; 0: any", false, func(c *Config, v string) error { return lasting(&c.Users.DailyCPU, v, 0) }},
+	{"retention", "0", "how long ended submissions are kept, such as 30d or 12h; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.Retention, v, time.Minute) }},
+	{"audit_retention", "400d", "how long entries of the audit log are kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.AuditRetention, v, 24*time.Hour) }},
+	{"usage_retention", "400d", "how long the usage of a day is kept; 0: for ever", false, func(c *Config, v string) error { return lasting(&c.UsageRetention, v, 24*time.Hour) }},
 	{"profiles", "", "address, such as 127.0.0.1:6060, to serve Go's profiles of this process at, under /debug/pprof/; whoever reaches it may read them; empty: nowhere", false, func(c *Config, v string) error {
 		c.Profiles = v
 		if v == "" {
@@ -277,7 +284,21 @@ func (c Config) together() (faults []error) {
 	case c.JWTIssuer == "" && (restricted || c.JWTKeysURL != ""):
 		faults = append(faults, errors.New("jwt_audience, jwt_authorized_parties and jwt_jwks_url need jwt_issuer"))
 	}
+	if c.AccountInFlight > c.PoolWindow {
+		faults = append(faults, fmt.Errorf("account_in_flight: %d is more than pool_window, %d: it would have no effect", c.AccountInFlight, c.PoolWindow))
+	}
 	return faults
+}
+
+// CalledElsewhere tells whether the pool is on another machine than the address that it is given to call back.
+func (c Config) CalledElsewhere() bool {
+	engine, err := url.Parse(c.EngineURL)
+	return err == nil && c.CallbackURL == "" && !loopback(engine.Hostname()) && (loopback(c.Host) || unspecified(c.Host))
+}
+
+func unspecified(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
 }
 
 func readFile(v *viper.Viper, path string) []error {
@@ -324,21 +345,25 @@ func rate(to *limit.Rate, text string) error {
 	return nil
 }
 
-// lasting reads a time that may be many days, or 0.
-func lasting(to *time.Duration, text string) error {
+// lasting reads a time that may be long, of least or more; 0 stands for none.
+func lasting(to *time.Duration, text string, least time.Duration) error {
 	const most = 100 * 365 * 24 * time.Hour
 	d, err := days.Parse(text)
 	if err != nil || d < 0 || d > most {
 		return fmt.Errorf("%q is no time such as 30d or 12h, nor 0", text)
 	}
+	if d > 0 && d < least {
+		return fmt.Errorf("%q is less than %v", text, least)
+	}
 	*to = d
 	return nil
 }
 
-func span(to *time.Duration, text string) error {
+// span reads a time that somebody waits, of a second or more.
+func span(to *time.Duration, text string, most time.Duration) error {
 	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 || d > 24*time.Hour {
-		return fmt.Errorf("%q is no time such as 30s or 2m, of a day at most", text)
+	if err != nil || d < time.Second || d > most {
+		return fmt.Errorf("%q is no time from 1s to %v", text, most)
 	}
 	*to = d
 	return nil

@@ -112,3 +112,36 @@ func TestJWTSettingsGoTogether(t *testing.T) {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }
+
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	for _, setting := range []string{
+		"WAIT_TIMEOUT=1ms", "WAIT_TIMEOUT=24h", "ENGINE_TIMEOUT=0s", "SHUTDOWN_TIMEOUT=1h", "RETENTION=1s", "AUDIT_RETENTION=1h", "USAGE_RETENTION=1h",
+		"TRUSTED_PROXIES=10.0.0.0/8,0.0.0.0/0", "TRUSTED_PROXIES=::/0", "ACCOUNT_IN_FLIGHT=1001",
+	} {
+		name, value, _ := strings.Cut(setting, "=")
+		if _, err := Load(nil, env(map[string]string{"SANDGATE_" + name: value})); err == nil || !strings.Contains(err.Error(), strings.ToLower(name)) {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+}
+
+func TestCalledElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		host, engine, callback string
+		want                   bool
+	}{
+		{"127.0.0.1", "http://127.0.0.1:2358", "", false},
+		{"0.0.0.0", "http://localhost:2358", "", false},
+		{"0.0.0.0", "http://judge0:2358", "", true},
+		{"127.0.0.1", "http://10.0.0.1:2358", "", true},
+		{"0.0.0.0", "http://judge0:2358", "http://gateway:8080", false},
+		{"10.0.0.2", "http://10.0.0.1:2358", "", false},
+	} {
+		c := Config{Host: tc.host, EngineURL: tc.engine, CallbackURL: tc.callback}
+		if got := c.CalledElsewhere(); got != tc.want {
+			t.Errorf("%+v: %v", tc, got)
+		}
+	}
+}

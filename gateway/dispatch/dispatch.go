@@ -1,4 +1,4 @@
-// Package dispatch carries stored submissions to the pool and brings their results back.
+// Package dispatch carries submissions to the pool, stored or being stored, and brings their results back.
 //
 // It promises that every stored submission ends, whatever fails in between: what the pool can't
 // take waits, in order; what went quiet is asked after; what the pool has lost is forwarded again;

@@ -32,7 +32,7 @@ type row struct {
 func main() {
 	bin := flag.String("bin", "bin", "folder of the programs")
 	out := flag.String("json", "", "file for the figures")
-	rounds := flag.Int("rounds", 100, "turns of each of the latency rows")
+	rounds := flag.Int("rounds", 200, "turns of each of the latency rows")
 	span := flag.Duration("span", 2*time.Second, "length of a turn of the throughput rows")
 	each := flag.Bool("languages", false, "hello of every language instead, in a twentieth of the turns")
 	million := flag.Bool("million", false, "compare with a million stored submissions too")
@@ -366,8 +366,11 @@ func compareAt(q float64, name, with, unit string, value, base []float64) row {
 	for i := range value {
 		ratios[i] = value[i] / base[i]
 	}
-	r := row{Name: name, Compared: with, Unit: unit, Value: quantile(value, q), Base: quantile(base, q), Low: quantile(ratios, 0.1), High: quantile(ratios, 0.9)}
+	r := row{Name: name, Compared: with, Unit: unit, Value: quantile(value, q), Base: quantile(base, q)}
 	r.Ratio = r.Value / r.Base
+	if q == 0.5 {
+		r.Low, r.High = quantile(ratios, 0.1), quantile(ratios, 0.9)
+	}
 	return r
 }
 

@@ -60,16 +60,17 @@ var watched = []struct {
 	get   func(sample) float64
 	share float64
 	floor float64
+	rests bool // it comes back to what it was before, too, when nothing happens; memory does not: caches are full then
 }{
-	{"resident memory", "MB", func(s sample) float64 { return s.Resident }, 0.15, 15},
-	{"heap", "MB", func(s sample) float64 { return s.Heap }, 0.25, 15},
-	{"open files", "", func(s sample) float64 { return s.Files }, 0.15, 15},
-	{"goroutines", "", func(s sample) float64 { return s.Goroutines }, 0.15, 30},
-	{"children", "", func(s sample) float64 { return s.Children }, 0.2, 4},
-	{"control groups", "", func(s sample) float64 { return s.Groups }, 0.2, 4},
-	{"mounts", "", func(s sample) float64 { return s.Mounts }, 0.1, 2},
-	{"temporary files and folders", "", func(s sample) float64 { return s.Temporary }, 0.1, 4},
-	{"rows past retention", "", func(s sample) float64 { return s.Overdue }, 0, 20},
+	{"resident memory", "MB", func(s sample) float64 { return s.Resident }, 0.15, 15, false},
+	{"heap", "MB", func(s sample) float64 { return s.Heap }, 0.25, 15, false},
+	{"open files", "", func(s sample) float64 { return s.Files }, 0.15, 15, true},
+	{"goroutines", "", func(s sample) float64 { return s.Goroutines }, 0.15, 30, true},
+	{"children", "", func(s sample) float64 { return s.Children }, 0.2, 4, true},
+	{"control groups", "", func(s sample) float64 { return s.Groups }, 0.2, 4, true},
+	{"mounts", "", func(s sample) float64 { return s.Mounts }, 0.1, 2, true},
+	{"temporary files and folders", "", func(s sample) float64 { return s.Temporary }, 0.1, 4, true},
+	{"rows past retention", "", func(s sample) float64 { return s.Overdue }, 0, 20, true},
 }
 
 // trend is how a figure went.
@@ -99,7 +100,6 @@ func soakMain(args []string) int {
 		verdict := "flat"
 		if t.Grows {
 			verdict = "GROWS"
-			problems = append(problems, t.Name+" grows")
 		}
 		fmt.Printf("%-28s %10.1f %+12.1f %12.1f %12.1f  %s\n", t.Name, t.Middle, t.Growth, t.Rest, t.RestEnd, verdict)
 	}
@@ -218,6 +218,11 @@ func runSoak(bin programs, length time.Duration, out string) (trends []trend, pr
 		problems = append(problems, v.What)
 	}
 	trends = k.judge(before, after)
+	for _, t := range trends {
+		if t.Grows {
+			problems = append(problems, t.Name+" grows")
+		}
+	}
 	if out != "" {
 		err = write(out, map[string]any{
 			"machine": machine(), "seconds": length.Seconds(), "retentionSeconds": keeps.Seconds(), "trends": trends, "samples": k.samples,
@@ -240,7 +245,8 @@ func (k *soak) judge(before, after sample) (trends []trend) {
 			t.Growth = slope(x, y) * (x[len(x)-1] - x[0])
 			t.Middle = middle(y)
 		}
-		t.Grows = t.Growth > w.floor && t.Growth > w.share*t.Middle
+		grows := func(by, of float64) bool { return by > w.floor && by > w.share*of }
+		t.Grows = grows(t.Growth, t.Middle) || w.rests && grows(t.RestEnd-t.Rest, t.Rest)
 		trends = append(trends, t)
 	}
 	return trends
