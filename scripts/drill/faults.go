@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -90,15 +89,15 @@ func bad(name string) []fault {
 	}
 }
 
-// injected has the system calls of a part's threads fail or take long, as on a bad disk. Programs that
-// the part starts are left alone.
+// injected has the system calls of a part's threads fail or take long, as on a bad disk. Other programs
+// that the part starts are left alone.
 func injected(name, what, how string) fault {
 	return fault{name + ": " + what, func(s *site) (func() error, error) {
 		strace, err := exec.LookPath("strace")
 		if err != nil {
 			return nil, cannot("strace is not installed")
 		}
-		c := exec.Command(strace, "-f", "--detach-on=execve", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:"+how, "-p", fmt.Sprint(s.part(name).Pid()))
+		c := exec.Command(strace, "-f", "--detach-on=execve", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:"+how, "-p", strings.Join(processes(s.part(name).Pid()), ","))
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := c.Start(); err != nil {
 			return nil, cannot("%v", err)
@@ -113,15 +112,59 @@ func injected(name, what, how string) fault {
 		return func() error {
 			_ = c.Process.Signal(syscall.SIGINT)
 			<-ended
-			return nil
+			return revive(s, name)
 		}, nil
 	}}
 }
 
-// diskFull fills the file system of the data, which is a small one of its own.
-func diskFull(data string) fault {
-	return fault{"disk: full", func(*site) (func() error, error) {
-		file := filepath.Join(data, "filler")
+func slow(name string) fault    { return injected(name, "slow disk, 50 ms", "delay_enter=50000") }
+func failing(name string) fault { return injected(name, "disk fails (EIO)", "error=EIO") }
+
+// processes are a process and its children of the same program: PostgreSQL has one for each connection.
+// What they fork later is followed by strace itself.
+func processes(pid int) []string {
+	list := []string{fmt.Sprint(pid)}
+	program, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range children {
+		text, _ := os.ReadFile(file)
+		for _, child := range strings.Fields(string(text)) {
+			if same, _ := os.Readlink("/proc/" + child + "/exe"); same == program {
+				list = append(list, child)
+			}
+		}
+	}
+	return list
+}
+
+// revive does what whoever looks after a database does once its disk is well again. One that has ended is started,
+// as PostgreSQL does when it can't recover; one that goes on refusing is restarted, as Redis does after an
+// fsync that failed. Our own parts must go on by themselves.
+func revive(s *site, name string) error {
+	works := s.works[name]
+	if works == nil {
+		return nil
+	}
+	p := s.part(name)
+	for range 50 {
+		if syscall.Kill(p.Pid(), 0) != nil {
+			return p.Start()
+		}
+		if works() == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return errors.Join(p.Stop(), p.Start())
+}
+
+// full fills the disk of a part.
+func full(name string) fault {
+	return fault{name + ": disk full", func(s *site) (func() error, error) {
+		if s.disks[name] == "" {
+			return nil, cannot("a file system can't be mounted without root")
+		}
+		file := filepath.Join(s.disks[name], "filler")
 		f, err := os.Create(file)
 		if err != nil {
 			return nil, err
@@ -137,31 +180,33 @@ func diskFull(data string) fault {
 			}
 			err = nil
 		}
-		return func() error { return os.Remove(file) }, nil
+		return func() error { return errors.Join(os.Remove(file), revive(s, name)) }, nil
 	}}
 }
-
-// mountSmall mounts a small file system in memory. It gives false where that is not allowed.
-func mountSmall(dir string, megabytes int) bool {
-	return syscall.Mount("drill", dir, "tmpfs", 0, fmt.Sprintf("size=%dm,mode=700", megabytes)) == nil
-}
-
-func unmount(dir string) { _ = syscall.Unmount(dir, syscall.MNT_DETACH) }
 
 // forgets empties Redis.
 func forgets() fault {
 	return fault{"redis: forgets everything", func(s *site) (func() error, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		err := s.flush(ctx)
-		return func() error { return nil }, err
+		return func() error { return nil }, s.redis("FLUSHALL")
+	}}
+}
+
+// slowRedis has Redis wait for the disk after each command: by itself it does that in the background.
+func slowRedis() fault {
+	f := slow("redis")
+	return fault{f.name, func(s *site) (func() error, error) {
+		end, err := f.begin(s)
+		if err != nil {
+			return nil, err
+		}
+		return func() error { return errors.Join(end(), s.redis("CONFIG", "SET", "appendfsync", "everysec")) }, s.redis("CONFIG", "SET", "appendfsync", "always")
 	}}
 }
 
 // quick are the faults of the short form, by site: those that have broken something before, or would first.
 var quick = map[string][]string{
 	"standalone": {
-		"sandgate: kill -9", "sandgate: pause", "disk: full", "sandgate: disk fails (EIO)", "sandgate: clock +1 h",
+		"sandgate: kill -9", "sandgate: pause", "sandgate: disk full", "sandgate: disk fails (EIO)", "sandgate: clock +1 h",
 		"client to gateway: half-open", "client to gateway: answers lost",
 	},
 	"cluster": {
@@ -170,18 +215,10 @@ var quick = map[string][]string{
 	},
 }
 
-// standaloneFaults are those of the whole as one process. small tells that its data has a file system
-// of its own.
-func standaloneFaults(data string, small bool) []fault {
+// standaloneFaults are those of the whole as one process.
+func standaloneFaults() []fault {
 	const p = "sandgate"
-	full := diskFull(data)
-	if !small {
-		full.begin = func(*site) (func() error, error) { return nil, cannot("a file system can't be mounted without root") }
-	}
-	list := []fault{
-		nothing, killed(p), stopped(p), paused(p), full, injected(p, "slow disk, 50 ms", "delay_enter=50000"), injected(p, "disk fails (EIO)", "error=EIO"),
-		clock(time.Hour, p), clock(-time.Hour, p),
-	}
+	list := []fault{nothing, killed(p), stopped(p), paused(p), full(p), slow(p), failing(p), clock(time.Hour, p), clock(-time.Hour, p)}
 	return append(list, bad("client to gateway")...)
 }
 
@@ -194,7 +231,7 @@ func clusterFaults() []fault {
 	}
 	list = append(list,
 		killed("server-1", "server-2"), killed("worker-1", "worker-2"), stopped("worker-1", "worker-2"), killed("gateway-1", "server-1", "worker-1"), forgets(),
-		injected("gateway-1", "slow disk, 50 ms", "delay_enter=50000"), injected("gateway-1", "disk fails (EIO)", "error=EIO"),
+		full("gateway-1"), slow("gateway-1"), failing("gateway-1"), full("worker-1"), full("redis"), slowRedis(), failing("redis"), full("postgres"), slow("postgres"), failing("postgres"),
 	)
 	for _, name := range parts {
 		list = append(list, clock(time.Hour, name), clock(-time.Hour, name))

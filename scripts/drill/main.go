@@ -145,28 +145,16 @@ func (d drill) site(name string) (rows []row, violations []violation, err error)
 	var faults []fault
 	switch name {
 	case "standalone":
-		data, err := folder(dir, "data")
-		if err != nil {
-			return nil, nil, err
-		}
-		small := mountSmall(data, 64)
-		if small {
-			defer unmount(data)
-		}
-		faults = standaloneFaults(data, small)
-		s, err = newStandalone(d.bin, dir, data)
-		if err != nil {
-			return nil, nil, errors.Join(err, s.close())
-		}
+		faults = standaloneFaults()
+		s, err = newStandalone(d.bin, dir, 64)
 	case "cluster":
 		faults = clusterFaults()
-		if s, err = newCluster(d.bin, dir); err != nil {
-			err = errors.Join(err, s.close())
-			s.remove()
-			return nil, nil, err
-		}
+		s, err = newCluster(d.bin, dir)
 	}
 	defer s.remove()
+	if err != nil {
+		return nil, nil, errors.Join(err, s.close())
+	}
 	l := newLedger()
 	hooks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

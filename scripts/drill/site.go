@@ -9,10 +9,13 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/sandgate/sandgate/internal/testservers"
@@ -27,8 +30,10 @@ type site struct {
 	parts    []part
 	wires    map[string]*wire
 	doors    []door
-	engineDB string                      // URL of PostgreSQL, or file of SQLite
-	flush    func(context.Context) error // empties Redis
+	disks    map[string]string // by part: where a small file system is mounted for what it writes
+	engineDB string            // URL of PostgreSQL, or file of SQLite
+	redis    func(command ...any) error
+	works    map[string]func() error // by database: an error if it can't be used
 	cleanup  []func()
 }
 
@@ -78,14 +83,65 @@ func (s *site) wire(name string, ends ...string) (*wire, error) {
 	return w, err
 }
 
+// disk mounts a small file system in memory over the folder of a part, where that is allowed.
+func (s *site) disk(part, dir string, megabytes int) {
+	// PostgreSQL's user must be able to enter.
+	if syscall.Mount("drill", dir, "tmpfs", 0, fmt.Sprintf("size=%dm,mode=711", megabytes)) == nil {
+		s.disks[part] = dir
+		s.cleanup = append(s.cleanup, func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	}
+}
+
+// backend starts a server with its data on a small disk.
+func (s *site) backend(name string, megabytes int, start func(dir string) error) error {
+	dir, err := os.MkdirTemp("", "sandgate-drill-"+name+"-*")
+	if err != nil {
+		return err
+	}
+	s.cleanup = append(s.cleanup, func() { _ = os.RemoveAll(dir) })
+	s.disk(name, dir, megabytes)
+	before := os.Getenv("TMPDIR")
+	defer func() { _ = os.Setenv("TMPDIR", before) }() // empty is as good as none
+	return errors.Join(os.Setenv("TMPDIR", dir), start(dir))
+}
+
+// withFsync gives PostgreSQL's programs in a folder, such that it writes to the disk what it has to: tests
+// go without, and then no disk can be slow or broken.
+func withFsync(dir string) error {
+	folder := os.Getenv("TEST_POSTGRES")
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin"); folder == "" && len(found) > 0 {
+		folder = found[len(found)-1]
+	}
+	if path, err := exec.LookPath("postgres"); err == nil && folder == "" {
+		folder = filepath.Dir(path)
+	}
+	if folder == "" {
+		return nil
+	}
+	dir = filepath.Join(dir, "bin")
+	return errors.Join(
+		os.Mkdir(dir, 0o755), os.Symlink(filepath.Join(folder, "initdb"), filepath.Join(dir, "initdb")),
+		os.WriteFile(filepath.Join(dir, "postgres"), []byte("#!/bin/sh\nexec '"+folder+"/postgres' \"$@\" -c fsync=on\n"), 0o755),
+		os.Setenv("TEST_POSTGRES", dir),
+	)
+}
+
 // programs are where the programs of the project lie.
 type programs struct{ bin string }
 
 func (p programs) path(name string) string { return filepath.Join(p.bin, name) }
 
-// newStandalone starts the whole as one process, with its data in a folder of its own.
-func newStandalone(bin programs, dir, data string) (*site, error) {
-	s := &site{name: "standalone", dir: dir, wires: map[string]*wire{}}
+// newStandalone starts the whole as one process, with its data in a folder of its own, on a disk of so many
+// megabytes; 0: on that of dir.
+func newStandalone(bin programs, dir string, megabytes int) (*site, error) {
+	s := &site{name: "standalone", dir: dir, wires: map[string]*wire{}, disks: map[string]string{}}
+	data, err := folder(dir, "data")
+	if err != nil {
+		return s, err
+	}
+	if megabytes > 0 {
+		s.disk("sandgate", data, megabytes)
+	}
 	if err := linkCache(bin, data); err != nil {
 		return s, err
 	}
@@ -127,14 +183,24 @@ const lease = 5 * time.Second
 // servers of the engine behind a balancer, two workers, PostgreSQL and Redis, with a wire between any
 // two of them.
 func newCluster(bin programs, dir string) (s *site, err error) {
-	s = &site{name: "cluster", dir: dir, wires: map[string]*wire{}}
-	postgres, err := testservers.StartPostgres()
-	if err != nil {
+	s = &site{name: "cluster", dir: dir, wires: map[string]*wire{}, disks: map[string]string{}}
+	var postgres *testservers.Postgres
+	if err := s.backend("postgres", 512, func(dir string) (err error) {
+		programs := os.Getenv("TEST_POSTGRES")
+		defer func() { _ = os.Setenv("TEST_POSTGRES", programs) }()
+		if err = withFsync(dir); err == nil {
+			postgres, err = testservers.StartPostgres()
+		}
+		return err
+	}); err != nil {
 		return s, err
 	}
 	s.cleanup = append(s.cleanup, postgres.Remove)
-	redis, err := testservers.StartRedis()
-	if err != nil {
+	var redis *testservers.Redis
+	if err := s.backend("redis", 256, func(string) (err error) {
+		redis, err = testservers.StartRedis()
+		return err
+	}); err != nil {
 		return s, err
 	}
 	s.cleanup = append(s.cleanup, redis.Remove)
@@ -151,10 +217,24 @@ func newCluster(bin programs, dir string) (s *site, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.flush = func(ctx context.Context) error {
+	s.redis = func(command ...any) error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
 		client := goredis.NewClient(options)
 		defer func() { _ = client.Close() }()
-		return client.FlushAll(ctx).Err()
+		return client.Do(ctx, command...).Err()
+	}
+	s.works = map[string]func() error{
+		"postgres": func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			conn, err := pgx.Connect(ctx, s.engineDB)
+			if err == nil {
+				err = conn.Close(ctx)
+			}
+			return err
+		},
+		"redis": func() error { return s.redis("DEL", "nothing") },
 	}
 	toRedis, err := s.wire("engine to redis", addressOf(queue))
 	if err != nil {
@@ -189,11 +269,12 @@ func newCluster(bin programs, dir string) (s *site, err error) {
 		if err != nil {
 			return s, err
 		}
+		s.disk(name, data, 64)
 		if err := linkCache(bin, data); err != nil {
 			return s, err
 		}
 		p := &process{name: name, program: bin.path("judge0"), args: []string{"worker"}, log: filepath.Join(dir, name+".log"), ready: "http://127.0.0.1:" + port + "/readyz"}
-		p.env = append([]string{"WORKER_PORT=" + port, "COUNT=2", "DATA_DIR=" + data}, common...)
+		p.env = append([]string{"WORKER_PORT=" + port, "COUNT=2", "DATA_DIR=" + data, "TMPDIR=" + data}, common...)
 		s.parts = append(s.parts, p)
 		if err := p.Start(); err != nil {
 			return s, err
@@ -221,6 +302,7 @@ func newCluster(bin programs, dir string) (s *site, err error) {
 		if err != nil {
 			return s, err
 		}
+		s.disk(name, data, 64)
 		direct := "http://127.0.0.1:" + port
 		p := &process{name: name, program: bin.path("gateway"), log: filepath.Join(dir, name+".log"), ready: direct + "/readyz"}
 		p.env = []string{

@@ -143,7 +143,7 @@ func runSoak(bin programs, length time.Duration, out string) (trends []trend, pr
 			return nil, nil, err
 		}
 	}
-	s, err := newStandalone(bin, dir, filepath.Join(dir, "data"))
+	s, err := newStandalone(bin, dir, 0)
 	if err != nil {
 		return nil, nil, errors.Join(err, s.close())
 	}
