@@ -29,7 +29,8 @@ type soak struct {
 	site      *site
 	ledger    *ledger
 	pid       func() int
-	temporary string // TMPDIR of what is tested
+	dir       string // all that it keeps is in there
+	temporary string // TMPDIR of what is tested, in it
 	keeps     time.Duration
 	began     time.Time
 	samples   []sample
@@ -154,7 +155,7 @@ func runSoak(bin programs, length time.Duration, out string) (trends []trend, pr
 	if err != nil {
 		return nil, nil, errors.Join(err, s.close())
 	}
-	k := &soak{site: s, ledger: l, temporary: temporary, keeps: keeps, began: time.Now(), pid: s.parts[0].Pid}
+	k := &soak{site: s, ledger: l, dir: dir, temporary: temporary, keeps: keeps, began: time.Now(), pid: s.parts[0].Pid}
 
 	// It is killed once at the beginning: what that leaves must be cleared away, and not grow either.
 	// What is held grows with the load, so that this is the same from beginning to end, and less than the machine bears.
@@ -301,7 +302,11 @@ func (k *soak) sample() (one sample, err error) {
 	if err != nil {
 		return one, err
 	}
-	one.Mounts = float64(strings.Count(string(mounts), "\n"))
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, k.dir) { // others have theirs
+			one.Mounts++
+		}
+	}
 	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, file := range children {
 		text, _ := os.ReadFile(file)
