@@ -177,6 +177,10 @@ func (e *Engine) Start(ctx context.Context) error {
 	if e.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", e.o.Addr); err != nil {
 		return err
 	}
+	// A worker serves its health and metrics alone.
+	if at, ok := e.listener.Addr().(*net.TCPAddr); e.o.Role != WorkerRole && len(e.o.Access.AuthnTokens) == 0 && !(ok && at.IP.IsLoopback()) {
+		e.o.Logger.Warn("whoever reaches this address may run programs and read those of others: AUTHN_TOKEN is not set", "address", e.listener.Addr().String())
+	}
 	if e.workers != nil {
 		e.callbacks.Start()
 		e.workers.Start()

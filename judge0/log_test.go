@@ -109,3 +109,25 @@ func TestLogsHaveTheTokenAndNothingOfTheProgram(t *testing.T) {
 		}
 	}
 }
+
+// An engine that others than this machine reach, without a token, says that it takes everything from anybody.
+func TestAnOpenEngineSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		addr   string
+		tokens []string
+		want   bool
+	}{"open": {"0.0.0.0:0", nil, true}, "with a token": {"0.0.0.0:0", []string{"t"}, false}, "of this machine": {"127.0.0.1:0", nil, false}} {
+		log := &buffer{}
+		start(t, func(context.Context, *api.Submission) (api.Result, error) { return accepted(""), nil }, func(o *Options) {
+			o.Addr, o.Access.AuthnTokens, o.Logger = tc.addr, tc.tokens, slog.New(slog.NewJSONHandler(log, nil))
+		})
+		said := false
+		for _, line := range log.lines() {
+			said = said || line["level"] == "WARN" && strings.Contains(fmt.Sprint(line["msg"]), "AUTHN_TOKEN")
+		}
+		if said != tc.want {
+			t.Errorf("%s: %v", name, said)
+		}
+	}
+}

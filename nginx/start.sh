@@ -4,7 +4,7 @@
 #   start.sh runner-lb|judge0-lb
 #
 #   UPSTREAMS     what it balances over, as "address:port address:port"
-#   MAX_BODY      largest request body (16m, the gateway's own bound)
+#   MAX_BODY      largest request body of runner-lb (16m, the gateway's own bound); judge0-lb has the engine's
 #   READ_TIMEOUT  in which a gateway answers what waits for no program (15s)
 #   LARGE_BODIES  requests with a large body that one address may have at a time (32)
 #   CERTIFICATES  folder of fullchain.pem and privkey.pem (/etc/sandgate/tls): with them, TLS on 8443

@@ -3,10 +3,20 @@
 // bills of materials (CycloneDX) are made without it and go to bin/sbom. The images of the cluster are
 // scanned where a scanner is installed and they were built. It fails when a check finds
 // something; `npm run audit -- --strict` also when one is skipped.
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { counter } from './count.mjs';
 import { bin, buildGo, root, run } from './steps.mjs';
+import { found, json, verdict } from './verdict.mjs';
 
 const { count, total, report } = counter();
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -16,28 +26,17 @@ mkdirSync(sbom, { recursive: true });
 const tool = (name, ...args) =>
   run('go', ['tool', `-modfile=${join('tools', 'go.mod')}`, name, ...args]);
 
-/** What a program says when a service does not answer, as against an answer that is bad. */
-const unreachable =
-  /no such host|dial tcp|connection refused|i\/o timeout|TLS handshake|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOAUDIT|audit endpoint returned an error|not implemented|40[0-9] |50[0-9] /i;
-
-/** Counts a check: 0 is good; a service that can't be reached is skipped; the rest has found something. */
-function judge(title, { code, output }) {
-  if (code === 0) return count(title, { passed: 1 });
-  const why = output.split('\n').find((line) => unreachable.test(line));
-  if (why) {
-    console.log(`  ${title}: skipped, the database can't be reached: ${why.trim()}`);
-    return count(title, { skipped: 1 });
-  }
-  console.log(output.trimEnd());
-  count(title, { failed: 1 });
+/** Counts a check, and tells why where it did not pass. */
+function judge(title, result, findings) {
+  const { why, ...outcome } = verdict(result, findings);
+  if (outcome.skipped) console.log(`  ${title}: skipped, the database can't be reached: ${why}`);
+  else if (why.length) console.log(why.join('\n'));
+  count(title, outcome);
 }
 
-// govulncheck ends with 3 where it has found something, whatever the text says.
+// govulncheck ends with 3 where it has found something.
 const go = await tool('govulncheck', './...');
-if (go.code === 3) {
-  console.log(go.output.trimEnd());
-  count('govulncheck', { failed: 1 });
-} else judge('govulncheck', go);
+judge('govulncheck', go, { 0: [], 3: [go.output.trimEnd()] }[go.code]);
 
 /** The folders with packages of npm: those with a lock file. */
 const folders = [
@@ -47,27 +46,8 @@ const folders = [
 
 for (const folder of folders) {
   const cwd = join(root, folder);
-  const { code, output } = await run('npm', ['audit', '--omit=dev', '--json'], { cwd });
-  let found;
-  try {
-    found = JSON.parse(output.slice(output.indexOf('{'), output.lastIndexOf('}') + 1));
-  } catch {
-    found = {};
-  }
-  // With an answer its exit code counts, and without one the service has failed.
-  if (found.metadata?.vulnerabilities)
-    judge(`npm audit of ${folder}`, { code, output: code ? summary(found) : '' });
-  else
-    judge(`npm audit of ${folder}`, {
-      code: code || 1,
-      output: `ENOAUDIT ${found.error?.summary || found.message || 'no answer'}`,
-    });
-}
-
-function summary({ vulnerabilities }) {
-  return Object.values(vulnerabilities)
-    .map(({ name, severity, range }) => `${name} ${range}: ${severity}`)
-    .join('\n');
+  const result = await run('npm', ['audit', '--omit=dev', '--json'], { cwd });
+  judge(`npm audit of ${folder}`, result, found.npm(json(result.output)));
 }
 
 /** Writes a bill of materials, and counts it when it lists anything. */
@@ -116,15 +96,19 @@ for (const folder of folders) {
   );
 }
 
-/** What scans an image for what is known of the packages in it, and its exit code where it found something. */
-const scanners = [
-  {
-    name: 'trivy',
-    args: ['image', '--quiet', '--severity=HIGH,CRITICAL', '--ignore-unfixed', '--exit-code=3'],
-    found: 3,
-  },
-  { name: 'grype', args: ['--quiet', '--fail-on=high', '--only-fixed'], found: 2 },
-];
+/** What scans an image for what is known of the packages in it: severe, and with a mend. */
+const scanners = {
+  trivy: (image, file) => [
+    'image',
+    '--quiet',
+    '--severity=HIGH,CRITICAL',
+    '--ignore-unfixed',
+    '--format=json',
+    `--output=${file}`,
+    image,
+  ],
+  grype: (image, file) => ['--quiet', '--only-fixed', '--output=json', `--file=${file}`, image],
+};
 
 /** The images that were built here, or why none can be scanned. */
 async function imagesToScan() {
@@ -137,8 +121,8 @@ async function imagesToScan() {
   if (images.code !== 0) return { why: "Docker can't be asked for images" };
   const names = images.output.split('\n').filter(Boolean);
   if (names.length === 0) return { why: 'no image was built' };
-  for (const scanner of scanners)
-    if ((await run(scanner.name, ['--version'])).code === 0) return { names, scanner };
+  for (const scanner of Object.keys(scanners))
+    if ((await run(scanner, ['--version'])).code === 0) return { names, scanner };
   return { why: 'neither trivy nor grype is installed' };
 }
 
@@ -147,14 +131,14 @@ if (why) {
   console.log(`  scan of images: skipped, ${why}`);
   count('scan of images', { skipped: 1 });
 }
-for (const name of names) {
-  const title = `${scanner.name} of ${name}`;
-  const result = await run(scanner.name, [...scanner.args, name]);
-  if (result.code === scanner.found) {
-    console.log(result.output.trimEnd());
-    count(title, { failed: 1 });
-  } else judge(title, result);
+const answers = mkdtempSync(join(tmpdir(), 'sandgate-audit-'));
+for (const [i, name] of names.entries()) {
+  const file = join(answers, `${i}.json`);
+  const result = await run(scanner, scanners[scanner](name, file));
+  const answer = existsSync(file) ? json(readFileSync(file, 'utf8')) : undefined;
+  judge(`${scanner} of ${name}`, result, found[scanner](answer));
 }
+rmSync(answers, { recursive: true, force: true });
 
 report();
 process.exit(total.failed > 0 || (process.argv.includes('--strict') && total.skipped > 0) ? 1 : 0);

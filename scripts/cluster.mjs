@@ -1,6 +1,6 @@
 // The cluster: npm run setup | start:all | stop:all | status | logs:<service> | build:all.
 //
-//   setup [--offline | --upstream] [--languages core|full] [--ops]
+//   setup [--offline | --upstream] [--languages core|full] [--ops] [--pin]
 //   start [--no-build] [--scale judge0-worker=4]
 //   stop [--volumes]
 //   status
@@ -9,12 +9,13 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import {
   compose,
   containers,
   envFile,
   folder,
+  ignored,
   project,
   settings,
   table,
@@ -93,8 +94,64 @@ function warnOfHost() {
       );
 }
 
+function refuseIgnored() {
+  const faults = ignored();
+  if (faults.length) fail(faults.join('\n'));
+}
+
+const pinned = join(dirname(envFile), 'pinned.yml');
+
+/** The overlays but the one with the digests. */
+const unpinned = () =>
+  (settings().COMPOSE_FILE ?? 'compose.yml')
+    .split(':')
+    .filter((file) => file !== relative(folder, pinned))
+    .join(':');
+
+/**
+ * Asks the registries which digest each image has now, of the services, the monitoring and what the images are
+ * built on, and writes them into an overlay. Each time anew: to renew them is to do it again.
+ */
+async function pin() {
+  if (has('offline')) fail('--pin is for images of registries, and --offline takes none.');
+  const COMPOSE_FILE = unpinned();
+  const asked = await compose(['--profile', '*', 'config', '--format', 'json'], {
+    env: { COMPOSE_FILE },
+  });
+  if (asked.code !== 0) fail(`The cluster's settings are wrong:\n${asked.output.trim()}`);
+  const { services } = JSON.parse(asked.output.slice(asked.output.indexOf('{')));
+  const digests = {};
+  const digest = async (image) => {
+    const name = image.replace(/@sha256:.*/, '');
+    if (!digests[name]) {
+      const args = ['buildx', 'imagetools', 'inspect', name, '--format', '{{json .Manifest}}'];
+      const { code, output } = await run('docker', args);
+      const found = code === 0 && output.match(/"digest":\s*"(sha256:[0-9a-f]{64})"/)?.[1];
+      if (!found) fail(`The registry has no digest of ${name}:\n${output.trim()}`);
+      digests[name] = found;
+      console.log(`  ${name} ${found}`);
+    }
+    return `${name}@${digests[name]}`;
+  };
+  const overlay = {};
+  for (const [name, { image, build }] of Object.entries(services)) {
+    if (!build) {
+      overlay[name] = { image: await digest(image) };
+      continue;
+    }
+    const args = {};
+    for (const base of ['BASE', 'GO', 'NODE'])
+      if (build.args?.[base]) args[base] = await digest(build.args[base]);
+    overlay[name] = { build: { args } };
+  }
+  const head = '# The digests of all images, by `npm run setup -- --pin`, which makes it anew.\n';
+  writeFileSync(pinned, head + JSON.stringify({ services: overlay }, null, 2) + '\n');
+  return `${COMPOSE_FILE}:${relative(folder, pinned)}`;
+}
+
 async function setup() {
   await needDocker();
+  refuseIgnored();
   const before = settings();
   const wanted = {};
   if (args.includes('--offline')) wanted.COMPOSE_FILE = 'compose.yml:offline.yml';
@@ -124,8 +181,16 @@ async function setup() {
     else lines.push(`${name}=${value}`);
     if (before[name] !== value) made.push(name);
   }
-  writeFileSync(envFile, lines.join('\n') + '\n', { mode: 0o600 });
-  chmodSync(envFile, 0o600);
+  const write = () => {
+    writeFileSync(envFile, lines.join('\n') + '\n', { mode: 0o600 });
+    chmodSync(envFile, 0o600);
+  };
+  write();
+  if (args.includes('--pin')) {
+    const at = lines.findIndex((line) => line.startsWith('COMPOSE_FILE='));
+    lines[at] = `COMPOSE_FILE=${await pin()}`;
+    write();
+  }
   const checked = await compose(['config', '--quiet']);
   if (checked.code !== 0) fail(`The cluster's settings are wrong:\n${checked.output.trim()}`);
   const where = relative(process.cwd(), envFile);
@@ -199,6 +264,7 @@ async function watch(began, until) {
 
 async function start() {
   await needDocker();
+  refuseIgnored();
   console.log('Sandgate, the cluster: preparing');
   if (!existsSync(envFile)) await setup();
   if (!args.includes('--no-build')) await build();

@@ -36,9 +36,62 @@ export function settings() {
   if (!existsSync(envFile)) return found;
   for (const line of readFileSync(envFile, 'utf8').split('\n')) {
     const [, name, value] = line.match(/^([A-Z0-9_]+)=(.*)$/) ?? [];
-    if (name) found[name] = value;
+    if (name) found[name] = unquoted(value.trim());
   }
   return found;
+}
+
+/** A value as Compose takes it: without a pair of quotes around it. */
+const unquoted = (value) => value.match(/^(["'])(.*)\1$/)?.[2] ?? value;
+
+/** What compose.yml sets itself, by the file in which it would have no effect; and where it is set: .env or nowhere. */
+export const elsewhere = {
+  'gateway.env': {
+    SANDGATE_HOST: '',
+    SANDGATE_PORT: '',
+    SANDGATE_DATABASE_URL: 'MONGODB_URL',
+    SANDGATE_REDIS_URL: '',
+    SANDGATE_ENGINE_URL: '',
+    SANDGATE_ENGINE_TOKEN: 'AUTHN_TOKEN',
+    SANDGATE_BOOTSTRAP_KEY: 'BOOTSTRAP_KEY',
+    SANDGATE_WEB_KEY: 'WEB_KEY',
+    SANDGATE_TRUSTED_PROXIES: '',
+    SANDGATE_CLIENT_IP_HEADER: '',
+    SANDGATE_METRICS: '',
+    SANDGATE_INSTANCE: '',
+    SANDGATE_CALLBACK_URL: '',
+  },
+  'judge0.env': {
+    LISTEN: '',
+    PORT: '',
+    AUTHN_TOKEN: 'AUTHN_TOKEN',
+    AUTHZ_TOKEN: 'AUTHZ_TOKEN',
+    DATABASE_URL: 'POSTGRES_URL',
+    REDIS_URL: '',
+    MAX_QUEUE_SIZE: 'MAX_QUEUE_SIZE',
+    LEASE: 'LEASE',
+    RETENTION: 'RETENTION',
+    COUNT: 'COUNT',
+    SANDBOX_REQUIRE_CGROUP: '',
+  },
+};
+
+/** What stands in a file of settings and would have no effect, in sentences for whoever wrote it there. */
+export function ignored(where = folder) {
+  return Object.entries(elsewhere).flatMap(([file, names]) => {
+    const path = join(where, file);
+    if (!existsSync(path)) return [];
+    const set = [...readFileSync(path, 'utf8').matchAll(/^\s*(?:export\s+)?(\w+)\s*=/gm)];
+    return set
+      .filter(([, name]) => name in names)
+      .map(
+        ([, name]) =>
+          `${name} in compose/${file} has no effect: compose.yml sets it. ` +
+          (names[name]
+            ? `Set ${names[name]} in compose/.env instead.`
+            : 'Remove it; an overlay in COMPOSE_FILE can set another value.'),
+      );
+  });
 }
 
 /** Runs `docker compose` on the cluster. */

@@ -14,8 +14,6 @@ locals {
   valkey   = digitalocean_database_cluster.valkey
   engine_environment = {
     LISTEN       = "0.0.0.0"
-    AUTHN_TOKEN  = var.secrets.authn_token
-    AUTHZ_TOKEN  = var.secrets.authz_token
     DATABASE_URL = local.postgres.private_uri
     REDIS_URL    = "${local.valkey.private_uri}/0"
     RETENTION    = "1d" # the gateway keeps results itself
@@ -92,7 +90,7 @@ locals {
       command     = ["server"]
       user        = "10001:10001"
       tmpfs       = ["/tmp:mode=1777,size=64m", "/var/lib/sandgate:uid=10001,gid=10001,mode=700,size=16m"]
-      environment = merge(local.engine_environment, { PORT = "2358" })
+      environment = merge(local.engine_environment, { PORT = "2358", AUTHN_TOKEN = var.secrets.authn_token, AUTHZ_TOKEN = var.secrets.authz_token })
     })
   }
   worker = {

@@ -192,6 +192,36 @@ func TestAdministration(t *testing.T) {
 	}
 }
 
+// Every other scope together opens no route of administration, and does nothing by trying.
+func TestAdministrationWantsItsScope(t *testing.T) {
+	t.Parallel()
+	admin, with := clients(t)
+	shop := with("shop", auth.Submit, auth.Read, auth.Delete, auth.Act)
+	onBehalf := shop
+	onBehalf.user = "alice"
+	tried := 0
+	for _, route := range admin.r.Routes() {
+		if !strings.HasPrefix(route.Path, "/api/v1/accounts") && !strings.HasPrefix(route.Path, "/api/v1/audit") {
+			continue
+		}
+		tried++
+		path := strings.NewReplacer(":id", "shop", ":key", "k").Replace(route.Path)
+		shop.must(http.StatusForbidden, route.Method, path, `{"name":"mine","scopes":["admin"]}`)
+		onBehalf.must(http.StatusForbidden, route.Method, path, `{"name":"mine","scopes":["admin"]}`)
+	}
+	if tried < 10 {
+		t.Errorf("only %d routes", tried)
+	}
+	if record := admin.must(200, "GET", "/api/v1/accounts/shop", ""); record["name"] == "mine" {
+		t.Errorf("got %v", record)
+	}
+	for _, e := range admin.must(200, "GET", "/api/v1/audit", "")["entries"].([]any) {
+		if entry := e.(map[string]any); entry["account"] != "admin" {
+			t.Errorf("got %v", entry)
+		}
+	}
+}
+
 func TestJudge0sSecondKey(t *testing.T) {
 	t.Parallel()
 	_, with := clients(t)

@@ -155,6 +155,13 @@ run "containers_have_no_more_rights_than_they_need" {
   }
 }
 
+run "workers_are_told_no_token" {
+  assert {
+    condition     = length([for name, value in local.worker.worker.environment : name if strcontains(name, "TOKEN")]) == 0
+    error_message = "A worker is told a token, and it is nearest to hostile programs."
+  }
+}
+
 run "guests_stay_who_they_are" {
   assert {
     condition     = nonsensitive(local.client.web.environment.SANDGATE_WEB_SECRET) == "0123456789abcdef0123456789abcdef-c"

@@ -68,10 +68,8 @@ livenessProbe:
   failureThreshold: 6
 {{- end }}
 
-{{/* Environment of the engine's servers and workers. */}}
+{{/* Environment of the engine's servers and workers. A worker is nearest to hostile programs, and gets no token. */}}
 {{- define "sandgate.engine" -}}
-{{ include "sandgate.secret" (list . "AUTHN_TOKEN" "authn-token") }}
-{{ include "sandgate.secret" (list . "AUTHZ_TOKEN" "authz-token") }}
 {{ include "sandgate.secret" (list . "DATABASE_URL" "postgres-url") }}
 {{ include "sandgate.secret" (list . "REDIS_URL" "redis-url") }}
 - { name: LISTEN, value: "0.0.0.0" }
