@@ -17,7 +17,13 @@ const { code } = await run(
   drill,
   soak
     ? ['soak', '-bin', bin, '-json', join(bin, 'soak.json'), ...rest]
-    : ['-bin', bin, '-json', join(bin, some ? 'drill-some.json' : 'drill.json'), ...process.argv.slice(2)],
+    : [
+        '-bin',
+        bin,
+        '-json',
+        join(bin, some ? 'drill-some.json' : 'drill.json'),
+        ...process.argv.slice(2),
+      ],
   { show: true },
 );
 process.exit(code);

@@ -77,7 +77,7 @@ async function whenChanged(name, paths, result, title, work) {
 }
 
 const npmInstall = (cwd) =>
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd });
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd });
 
 /** Installs the packages of the web client and of the TypeScript toolchain. */
 export async function install() {

@@ -111,6 +111,15 @@ async function webUnits() {
   });
 }
 
+/** Tests of these scripts themselves, by name: node would take others for tests, too. */
+async function scriptTests() {
+  const files = ['scripts/audit.test.mjs', 'scripts/cluster.test.mjs'];
+  const { output } = await run('node', ['--test', ...files]);
+  const sum = testsOf(output);
+  if (sum.failed || !sum.passed) console.log(output);
+  count('Scripts', sum);
+}
+
 /** Runs go test and tells the counts by package; the output of what failed is shown. */
 async function goTests() {
   const race = await has('gcc');
@@ -239,6 +248,7 @@ await lint();
 if (process.argv[2] !== 'lint') {
   console.log('Tests');
   await webUnits();
+  await scriptTests();
   await goTests();
   await versions(count);
   await fuzzing();
