@@ -85,14 +85,12 @@ func unpacked(given string, most int64) (map[string]string, bool) {
 func FuzzArchive(f *testing.F) {
 	bad := "#include <bad.h>\n"
 	f.Add(packed(f, zip.Store, "a.h", bad, "notes.txt", "x"), "int x;")
-	f.Add(packed(f, zip.Deflate, "a.h", strings.Repeat("int x;\n", 1000)+bad, "d/", "", "d/b.c", bad), "int x;")
+	f.Add(packed(f, zip.Deflate, "a.h", strings.Repeat("int x;\n", 20)+bad, "d/", "", "d/b.c", bad), "int x;")
 	f.Add(packed(f, zip.Store, "compile", "rm -rf /", "./run", "x", "compile.sh", "x", "/run", "x", "x/../main.c", "x", "run/x", "x"), "int x;")
 	f.Add(packed(f, zip.Store, "../a.h", bad, "b.c/.", bad, "c.c", bad), "int x;")
 	f.Add(packed(f, zip.Store, "b.c/.", bad), "int x;")
 	f.Add(packed(f, zip.Deflate, "large.py", strings.Repeat("x", MaxSource+1), "a.h", bad), "int x;")
-	f.Add(packed(f, zip.Deflate, "large.h", strings.Repeat("x", MaxSource+1), "a.h", bad), bad)
-	f.Add(packed(f, zip.Deflate, "half.py", strings.Repeat("x", MaxSource/2), "half.h", strings.Repeat("x", MaxSource/2), "a.h", bad), "")
-	f.Add(overlapping(packed(f, zip.Store, "a.h", strings.Repeat("x", 1000)), 500), "int x;")
+	f.Add(overlapping(packed(f, zip.Store, "a.h", strings.Repeat("x", 4000)), 100), "int x;")
 	f.Add([]byte("PK\x05\x06"), "")
 	p, err := ParsePolicy(`{"mode":"enforce","languages":{"c":{"imports":[{"name":"bad.h"}]}}}`)
 	if err != nil {
