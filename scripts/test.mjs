@@ -169,7 +169,7 @@ async function goTests() {
 }
 
 /** How long all fuzz targets together may take, without being built. */
-const fuzzSeconds = 120;
+const fuzzSeconds = 240;
 
 async function fuzzing() {
   const sum = { passed: 0, failed: 0 };

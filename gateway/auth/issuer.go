@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -75,6 +76,25 @@ type Claims struct {
 	Party             string `json:"azp"`
 	Name              string `json:"name"`
 	PreferredUsername string `json:"preferred_username"`
+}
+
+// claimNames are the names of the claims that are read.
+var claimNames = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "azp", "name", "preferred_username"}
+
+// UnmarshalJSON reads claims by their names as they are written: encoding/json alone takes "SUB" for "sub", and an
+// issuer that signs what its users choose of other names did not mean that.
+func (c *Claims) UnmarshalJSON(text []byte) error {
+	var said map[string]json.RawMessage
+	if err := json.Unmarshal(text, &said); err != nil {
+		return err
+	}
+	maps.DeleteFunc(said, func(name string, _ json.RawMessage) bool { return !slices.Contains(claimNames, name) })
+	exact, err := json.Marshal(said)
+	if err != nil {
+		return err
+	}
+	type plain Claims
+	return json.Unmarshal(exact, (*plain)(c))
 }
 
 // label names the person in lists, as far as the token does.

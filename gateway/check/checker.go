@@ -309,6 +309,21 @@ func sanitize(options string) string {
 	}, options)
 }
 
+var errArchive = submission.Errorf(submission.Invalid, "the additional files can't be read")
+
+// overlap tells whether the entries of an archive hold more than the archive does: a small one may list the same
+// bytes a hundred thousand times, and each copy would have to be kept.
+func overlap(entries []*zip.File, size int) bool {
+	left := uint64(size)
+	for _, entry := range entries {
+		if entry.CompressedSize64 > left {
+			return true
+		}
+		left -= entry.CompressedSize64
+	}
+	return false
+}
+
 // archive makes the files of the check: the program's own, and the script.
 func (r recipe) archive(source string, program *api.Submission) (string, error) {
 	var buffer bytes.Buffer
@@ -329,13 +344,16 @@ func (r recipe) archive(source string, program *api.Submission) (string, error) 
 	// What can't be read here, the engine refuses in its own words when the program is run.
 	if given := text(program.AdditionalFiles); given != "" && len(given) <= archiveMost {
 		if files, err := zip.NewReader(strings.NewReader(given), int64(len(given))); err == nil {
+			if overlap(files.File, len(given)) {
+				return "", errArchive
+			}
 			for _, file := range files.File {
 				name := strings.TrimSuffix(path.Clean(file.Name), ".sh")
 				if _, taken := own[name]; taken {
 					continue
 				}
 				if err := w.Copy(file); err != nil {
-					return "", submission.Errorf(submission.Invalid, "the additional files can't be read")
+					return "", errArchive
 				}
 			}
 		}
@@ -388,27 +406,34 @@ func text(s *string) string {
 }
 
 // filesOf gives the parts of a program that a policy looks at: its source, and what of its archive has the
-// extension of the language; of a program of several files, each with a language known by extension.
-// Archives that can't be read hold nothing: the engine refuses them.
-func filesOf(language api.Language, program *api.Submission) map[string][]File {
+// extension of the language; of a program of several files, each with a language known by extension. reads tells
+// the languages that the policy has something about. If that is more than is checked, cut names the file at which
+// it ends. Archives that can't be read hold nothing: the engine refuses them.
+func filesOf(language api.Language, program *api.Submission, reads func(key string) bool) (files map[string][]File, cut string) {
 	key := submission.KeyOf(language)
-	files := map[string][]File{}
+	files = map[string][]File{}
 	if source := text(program.SourceCode); source != "" {
 		files[key] = append(files[key], File{"", source})
 	}
 	given := text(program.AdditionalFiles)
 	archive, err := zip.NewReader(strings.NewReader(given), int64(len(given)))
 	if given == "" || err != nil {
-		return files
+		return files, ""
 	}
 	left := int64(MaxSource) + 1
+	tooMuch := overlap(archive.File, len(given))
 	for _, entry := range archive.File {
-		of := extensions[path.Ext(entry.Name)]
-		if language.SourceFile != "" && path.Ext(entry.Name) == path.Ext(language.SourceFile) || of == "c" && key == "cpp" {
+		// The engine cleans names before it writes files.
+		name := path.Clean(entry.Name)
+		of := extensions[path.Ext(name)]
+		if language.SourceFile != "" && path.Ext(name) == path.Ext(language.SourceFile) || of == "c" && key == "cpp" {
 			of = key
 		}
-		if of == "" || left <= 0 || entry.FileInfo().IsDir() {
+		if of == "" || entry.FileInfo().IsDir() || !reads(of) {
 			continue
+		}
+		if tooMuch {
+			return files, name
 		}
 		content, err := entry.Open()
 		if err != nil {
@@ -417,10 +442,12 @@ func filesOf(language api.Language, program *api.Submission) map[string][]File {
 		part := make([]byte, min(left, int64(min(entry.UncompressedSize64, MaxSource+1))))
 		n, _ := io.ReadFull(content, part)
 		_ = content.Close()
-		left -= int64(n)
 		files[of] = append(files[of], File{entry.Name, string(part[:n])})
+		if left -= int64(n); left <= 0 {
+			return files, name
+		}
 	}
-	return files
+	return files, ""
 }
 
 // extensions of the files of programs, with the keys of their languages.

@@ -111,6 +111,18 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// One file that an archive lists thousands of times is not copied as often.
+func TestCheckOfAnArchiveThatOverlaps(t *testing.T) {
+	t.Parallel()
+	p, given := &pool{answer: answered(api.Accepted, "")}, string(overlapping(packed(t, zip.Store, "a.h", strings.Repeat("x", 100_000)), 10_000))
+	with := program("int x;")
+	with.AdditionalFiles = &given
+	var fault *submission.Error
+	if _, err := checker(p, Uncounted{}).Check(t.Context(), "a", with); !errors.As(err, &fault) || fault.Code != submission.Invalid || len(p.orders) != 0 {
+		t.Errorf("got %v, %d orders", err, len(p.orders))
+	}
+}
+
 func TestCheckOfNoPlace(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -112,7 +113,7 @@ func ParsePolicy(text string) (*Policy, error) {
 	if err := decoder.Decode(&wire); err != nil {
 		return nil, fmt.Errorf("the policy can't be read: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
-	if decoder.More() {
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("the policy goes on after its end")
 	}
 	p := &Policy{mode: wire.Mode, rules: map[string]rules{}}
@@ -167,7 +168,11 @@ func (w wireRules) compile(key string) (made rules, faults []error) {
 			fault("patterns[%d].pattern: it is empty or longer than %d bytes", i, maxPattern)
 			continue
 		}
-		pattern, err := regexp.Compile("(?m:" + rule.Pattern + ")")
+		// By itself first: what closes the group early would be another pattern.
+		pattern, err := regexp.Compile(rule.Pattern)
+		if err == nil {
+			pattern, err = regexp.Compile("(?m:" + rule.Pattern + ")")
+		}
 		switch {
 		case err != nil:
 			fault("patterns[%d].pattern: %s", i, err)
@@ -190,6 +195,24 @@ func (p *Policy) Empty() bool { return p == nil || len(p.rules) == 0 }
 // Enforced tells whether findings refuse a program.
 func (p *Policy) Enforced() bool { return !p.Empty() && p.mode == Enforce }
 
+// reads tells whether the policy has something about a language.
+func (p *Policy) reads(language string) bool {
+	own := p.rules[language]
+	return len(own.imports)+len(own.patterns)+len(p.rules[AnyLanguage].patterns) > 0
+}
+
+func (p *Policy) severity() diagnose.Severity {
+	if p.mode == Enforce {
+		return diagnose.Error
+	}
+	return diagnose.Warning
+}
+
+// tooLong is the finding that a program ends, for the policy, at a file.
+func (p *Policy) tooLong(file string) Finding {
+	return Finding{"size", "", file, 1, 1, p.severity(), fmt.Sprintf("the program is longer than the %d bytes that are checked", MaxSource)}
+}
+
 // File is a part of a program. Name is "" for the source itself.
 type File struct{ Name, Text string }
 
@@ -199,10 +222,7 @@ func (p *Policy) Check(language string, files ...File) []Finding {
 	if p.Empty() {
 		return nil
 	}
-	severity := diagnose.Warning
-	if p.mode == Enforce {
-		severity = diagnose.Error
-	}
+	severity := p.severity()
 	own, any := p.rules[language], p.rules[AnyLanguage]
 	patterns := slices.Concat(own.patterns, any.patterns)
 	if len(own.imports) == 0 && len(patterns) == 0 {
@@ -212,7 +232,7 @@ func (p *Policy) Check(language string, files ...File) []Finding {
 	size := 0
 	for _, file := range files {
 		if size += len(file.Text); size > MaxSource {
-			return append(findings, Finding{"size", "", file.Name, 1, 1, severity, fmt.Sprintf("the program is longer than the %d bytes that are checked", MaxSource)})
+			return append(findings, p.tooLong(file.Name))
 		}
 		source := newSource(language, file.Text)
 		add := func(rule, name string, at int, message, fallback string) {
@@ -264,9 +284,12 @@ func (p *Policy) CheckProgram(language api.Language, program *api.Submission) []
 		return nil
 	}
 	var findings []Finding
-	files := filesOf(language, program)
+	files, cut := filesOf(language, program, p.reads)
 	for _, key := range slices.Sorted(maps.Keys(files)) {
 		findings = append(findings, p.Check(key, files[key]...)...)
+	}
+	if cut != "" && !slices.ContainsFunc(findings, func(f Finding) bool { return f.Rule == "size" }) {
+		findings = slices.Insert(findings, 0, p.tooLong(cut))
 	}
 	return findings[:min(len(findings), MaxFindings)]
 }

@@ -1,11 +1,13 @@
 package check
 
 import (
+	"archive/zip"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/sandgate/sandgate/gateway/diagnose"
+	"github.com/sandgate/sandgate/judge0/api"
 )
 
 func policy(t *testing.T, text string) *Policy {
@@ -107,6 +109,9 @@ func TestParsePolicy(t *testing.T) {
 		`{"mode":"strict"}`: `"strict" is neither report nor enforce`,
 		`{"modes":"x"}`:     "modes",
 		`{} {}`:             "after its end",
+		`{} }`:              "after its end",
+		`{}]`:               "after its end",
+		`{"languages":{"c":{"patterns":[{"pattern":"a)|(b"}]}}}`:         "unexpected )",
 		`{"languages":{"ruby":{"imports":[{"name":"net/http"}]}}}`:       "languages.ruby.imports",
 		`{"languages":{"c":{"imports":[{"name":" "}]}}}`:                 "imports[0].name",
 		`{"languages":{"c":{"patterns":[{"pattern":"("}]}}}`:             "missing closing )",
@@ -119,6 +124,32 @@ func TestParsePolicy(t *testing.T) {
 		_, err := ParsePolicy(text)
 		if err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%.60s: %v", text, err)
+		}
+	}
+}
+
+// A policy sees a file whatever its archive does to hide it, or says that there is too much to see.
+func TestHiddenFiles(t *testing.T) {
+	t.Parallel()
+	p := policy(t, `{"mode":"enforce","languages":{"c":{"imports":[{"name":"bad.h"}]}}}`)
+	bad, large, source := "#include <bad.h>\n", strings.Repeat("x", MaxSource+1), "int x;"
+	for name, tc := range map[string]struct {
+		archive []byte
+		rule    string // "": there is nothing to find
+	}{
+		"plain":                       {packed(t, zip.Deflate, "a.h", bad), "import"},
+		"a name that is cleaned":      {packed(t, zip.Deflate, "a.h/.", bad), "import"},
+		"behind what is not read":     {packed(t, zip.Deflate, "a.py", large, "a.h", bad), "import"},
+		"behind too much":             {packed(t, zip.Deflate, "a.c", large, "b.h", bad), "size"},
+		"one file listed many times":  {overlapping(packed(t, zip.Store, "a.h", strings.Repeat("x", 1000)), 500), "size"},
+		"much that no rule is about":  {packed(t, zip.Deflate, "a.py", large), ""},
+		"a folder with such a name":   {packed(t, zip.Store, "a.h/", ""), ""},
+		"other files listed so often": {overlapping(packed(t, zip.Store, "a.txt", strings.Repeat("x", 1000)), 500), ""},
+	} {
+		given := string(tc.archive)
+		findings := p.CheckProgram(gcc, &api.Submission{SourceCode: &source, AdditionalFiles: &given})
+		if len(findings) == 0 != (tc.rule == "") || len(findings) > 0 && findings[0].Rule != tc.rule {
+			t.Errorf("%s: %+v", name, findings)
 		}
 	}
 }

@@ -234,7 +234,7 @@ func (c *Client) post(ctx context.Context, path string, body []byte) (int, []byt
 	case status == http.StatusServiceUnavailable, status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound, status >= 300 && status < 400:
 		// Wrong settings of ours look like this too: submissions wait until someone sets it right.
 		return status, nil, fmt.Errorf("%w: status %d: %s", submission.ErrPoolDown, status, excerpt(answer))
-	case status >= 500 || status == http.StatusRequestTimeout || status == statusClientLeft:
+	case status >= 500 || status < 300 || status == http.StatusRequestTimeout || status == statusClientLeft:
 		return status, nil, fmt.Errorf("%w: status %d: %s", submission.ErrPoolUnsure, status, excerpt(answer))
 	}
 	return status, nil, fmt.Errorf("%w: status %d: %s", submission.ErrPoolRefused, status, excerpt(answer))

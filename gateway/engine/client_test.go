@@ -45,6 +45,7 @@ func TestAnswersToCreate(t *testing.T) {
 		{"too large", 413, `no`, 1, submission.ErrPoolRefused, submission.Receipt{}},
 		{"batches are off", 400, `{"error":"batched submissions are not allowed"}`, 2, submission.ErrPoolRefused, submission.Receipt{}},
 		{"full", 503, `{"error":"queue is full"}`, 1, submission.ErrPoolFull, submission.Receipt{}},
+		{"accepted, but for whom", 202, ``, 1, submission.ErrPoolUnsure, submission.Receipt{}},
 		{"left", 499, ``, 1, submission.ErrPoolUnsure, submission.Receipt{}},
 		{"too many", 429, ``, 1, submission.ErrPoolFull, submission.Receipt{}},
 		{"no server behind the balancer", 503, `<html>`, 1, submission.ErrPoolDown, submission.Receipt{}},

@@ -200,6 +200,9 @@ func (r *Relay) take(text string) {
 		r.missed()
 	default:
 		event := submission.Event{Token: m.Token, Account: m.Account, State: m.State}
+		if event.State < submission.Queued || event.State > submission.Finished {
+			event.State = submission.Unknown // a gateway of another version may know others: the store tells
+		}
 		if r.heard != nil {
 			r.heard(event)
 		}

@@ -92,7 +92,7 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request, credentials Cred
 	query, upgrade := r.URL.Query(), strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	out := &response{inner: w, header: http.Header{}, credentials: credentials, observer: s.hub.Observer, open: make(chan struct{}), gone: func() { context.AfterFunc(r.Context(), cancel) }}
+	out := &response{inner: w, header: http.Header{}, credentials: credentials, observer: s.hub.Observer, open: make(chan struct{}), done: make(chan struct{}), gone: func() { context.AfterFunc(r.Context(), cancel) }}
 	// The library holds on to a request for as long as the connection lasts, so it gets only what it
 	// needs of it, and nothing secret. Origins are not its concern: see the API's rules of CORS.
 	slim := &http.Request{
@@ -133,6 +133,8 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request, credentials Cred
 		case r.Method == http.MethodGet:
 			// Until the library has taken a poll up it is not ready for the client's going away. It says when it
 			// has, but for a poll that comes when the connection is no longer one of polls.
+			each.settle()
+			each.answer.Store(out)
 			each.poll.Store(out)
 			defer time.AfterFunc(connectLimit, out.let).Stop()
 		default:
@@ -177,6 +179,8 @@ type response struct {
 	observer    Observer
 	gone        func() // from now on the library is told when the client goes
 	header      http.Header
+	wrote       atomic.Bool   // the client may have the answer
+	done        chan struct{} // closed when the library is done with the answer to a poll
 
 	writing sync.Mutex // held while inner is in use; before mu
 	mu      sync.Mutex
@@ -245,6 +249,7 @@ func (w *response) WriteHeader(status int) {
 }
 
 func (w *response) Write(text []byte) (n int, err error) {
+	w.wrote.Store(true)
 	err = http.ErrHandlerTimeout
 	w.use(func(inner http.ResponseWriter) { n, err = inner.Write(text) })
 	return n, err
@@ -302,6 +307,7 @@ type session struct {
 	dropped     atomic.Bool
 	entering    atomic.Pointer[chan struct{}] // until the library has let the client in
 	poll        atomic.Pointer[response]      // that the library has not taken up yet
+	answer      atomic.Pointer[response]      // to the last poll, that the library is not done with
 
 	pace   sync.Mutex
 	budget float64
@@ -341,6 +347,10 @@ func (s *sockets) begin(args ...any) {
 	each := &session{sockets: s, conn: conn, credentials: out.credentials, budget: packetBurst, paced: time.Now()}
 	each.mailbox = mailbox{reader: each, pool: s.hub.pool, most: socketLetters}
 	_ = conn.Transport().On("ready", each.ready)
+	if conn.Transport().Name() == "polling" {
+		each.answer.Store(out)
+		_ = conn.Transport().On("drain", each.drained)
+	}
 	_ = conn.On("packet", each.received)
 	_ = conn.On("packetCreate", each.queued)
 	_ = conn.On("flush", each.flushed)
@@ -364,6 +374,28 @@ func (s *sockets) begin(args ...any) {
 func (s *session) ready(...any) {
 	if poll := s.poll.Swap(nil); poll != nil {
 		poll.let()
+	}
+}
+
+// drained is told when the library is done with the answer to a poll.
+func (s *session) drained(...any) {
+	if answer := s.answer.Swap(nil); answer != nil {
+		close(answer.done)
+	}
+}
+
+// settle waits until the library is done with an answer that the client has already. It forgets the poll after it has
+// answered it: one that came in between would be forgotten with it, and what there is to say would be lost.
+func (s *session) settle() {
+	answer := s.answer.Load()
+	if answer == nil || !answer.wrote.Load() {
+		return
+	}
+	late := time.NewTimer(lastWords)
+	defer late.Stop()
+	select {
+	case <-answer.done:
+	case <-late.C:
 	}
 }
 

@@ -2,6 +2,7 @@ package live
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -387,4 +388,34 @@ func TestLaterPollsThatGo(t *testing.T) {
 		defer b.sockets.mu.Unlock()
 		return len(b.sockets.sessions) == 0
 	})
+}
+
+// TestQuickPolls: clients whose next poll comes as soon as they have the answer to the last are told what there is to
+// tell. The library forgets a poll a moment after it has answered it, and forgot the next one with it.
+func TestQuickPolls(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, 1000, 1000)
+	var crew sync.WaitGroup
+	for range 8 {
+		crew.Go(func() {
+			for range 300 {
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				hello := b.request(ctx, http.MethodGet, "", "")
+				var opened struct{ SID string }
+				if text := hello.Body.String(); len(text) == 0 || json.Unmarshal([]byte(text[1:]), &opened) != nil {
+					t.Errorf("%d, %q", hello.Code, text)
+				}
+				b.request(ctx, http.MethodPost, opened.SID, `40{"token":"a"}`)
+				if w := b.request(ctx, http.MethodGet, opened.SID, ""); !strings.HasPrefix(w.Body.String(), "40") {
+					t.Errorf("%d, %q", w.Code, w.Body)
+				}
+				b.request(ctx, http.MethodPost, opened.SID, "1")
+				cancel()
+				if t.Failed() {
+					return
+				}
+			}
+		})
+	}
+	crew.Wait()
 }

@@ -48,6 +48,10 @@ describe('parseAnsi', () => {
 
   it('survives numbers that mean nothing', () => {
     expect(parseAnsi('\x1b[38;5mx\x1b[999;;-1my')).toHaveLength(2);
+    expect(parseAnsi('\x1b[38;5;?mx\x1b[48;5;256;1my')).toEqual([
+      { text: 'x', look: {} },
+      { text: 'y', look: { bold: true } },
+    ]);
   });
 });
 

@@ -100,6 +100,7 @@ function extended(codes: number[]): [number | string | null, number] {
   const [kind, a = 0, b = 0, c = 0] = codes;
   if (kind === 2) return [`rgb(${byte(a)} ${byte(b)} ${byte(c)})`, 4];
   if (kind !== 5) return [null, 0];
+  if (!(a <= 255)) return [null, 2]; // nor is what is no number a colour
   if (a < 16) return [byte(a), 2];
   if (a >= 232) {
     const grey = byte(8 + (a - 232) * 10);

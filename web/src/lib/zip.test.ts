@@ -59,6 +59,12 @@ describe('unzip', () => {
     expect((await unzip(deflated(binary, binary.length))).left).toEqual(['x']);
   });
 
+  it('leaves out what is stored and says that it is shorter', async () => {
+    const bytes = zip([{ name: 'x', text: 'hello' }]);
+    new DataView(bytes.buffer).setUint32(30 + 1 + 5 + 24, 1, true);
+    expect(await unzip(bytes)).toEqual({ files: [], left: ['x'] });
+  });
+
   it('refuses what is no zip', async () => {
     await expect(unzip(new Uint8Array(100))).rejects.toThrow('no zip');
   });

@@ -77,8 +77,9 @@ export async function unzip(
     const start =
       header + 30 + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
     const content = bytes.subarray(start, start + packed);
-    const unpacked = method === 8 ? await inflate(content, size) : method === 0 ? content : null;
-    const text = asText(unpacked);
+    // What is stored as it is has the length that it says, or it was not counted above.
+    const stored = method === 0 && content.length === size ? content : null;
+    const text = asText(method === 8 ? await inflate(content, size) : stored);
     if (text === null) left.push(name);
     else files.push({ name, text });
   }

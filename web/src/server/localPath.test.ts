@@ -11,6 +11,9 @@ it.each([
   ['https://evil.example/', '/'],
   ['javascript:alert(1)', '/'],
   ['/\t/evil.example', '/'],
+  ['/.//evil.example', '/'],
+  ['/x/..//evil.example', '/'],
+  ['/%2e/\\evil.example', '/'],
   ['', '/'],
 ])('%j leads to %j', (asked, path) => {
   expect(read(JSON.stringify({ returnTo: asked }))).toBe(path);

@@ -6,7 +6,9 @@ export function localPath(body: Uint8Array | null): string {
     if (typeof path !== 'string' || !path.startsWith('/')) return '/';
     const here = new URL('http://here.invalid');
     const url = new URL(path, here);
-    return url.origin === here.origin ? url.pathname + url.search : '/';
+    // "/.//host" is a path of this site, but what is left of it when it was resolved names a host.
+    const local = url.origin === here.origin && !url.pathname.startsWith('//');
+    return local ? url.pathname + url.search : '/';
   } catch {
     return '/';
   }
