@@ -239,7 +239,8 @@ func TestSubmissionsWaitForAPoolThatIsDown(t *testing.T) {
 	if len(b.engine.posts) > 40 || len(first) < 2 {
 		t.Errorf("%d calls for 50 submissions that waited", len(b.engine.posts))
 	}
-	if !slices.Equal(first, want[:len(first)]) {
+	// The very first may have been on its way when the engine went: whether it arrived is not known, and it is sent again later.
+	if !slices.Equal(first, want[:len(first)]) && !slices.Equal(first, want[1:len(first)+1]) {
 		t.Errorf("the first to go out were %v", first)
 	}
 }
