@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -79,7 +80,14 @@ type Claims struct {
 }
 
 // claimNames are the names of the claims that are read.
-var claimNames = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "azp", "name", "preferred_username"}
+var claimNames = func() (names []string) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Claims]()) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}()
 
 // UnmarshalJSON reads claims by their names as they are written: encoding/json alone takes "SUB" for "sub", and an
 // issuer that signs what its users choose of other names did not mean that.

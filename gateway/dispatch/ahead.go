@@ -21,18 +21,16 @@ type storing struct {
 func (d *Dispatcher) Ahead(sub *submission.Submission) (stored func(ok bool)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.unstored || d.held+sub.Size() > d.MemoryBytes {
+	if d.unstored || !d.fits(sub) {
 		return nil
 	}
 	write := &storing{done: make(chan struct{})}
-	e := d.add(sub.Token, sub.Account, d.Now())
-	e.waits, e.storing = true, write
-	d.hold(e, sub)
-	d.push(e)
+	e := d.enqueue(sub, d.Now())
+	e.storing = write
 	d.signal(1)
 	return func(ok bool) {
 		if ok {
-			d.Bus.Publish(submission.Event{Token: sub.Token, Account: sub.Account, State: submission.Queued, Submission: sub})
+			d.announceQueued(sub)
 		}
 		d.mu.Lock()
 		defer d.mu.Unlock()

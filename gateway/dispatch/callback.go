@@ -49,6 +49,9 @@ func (d *Dispatcher) Verify(token, mac string) bool {
 // Without error, what it said is recorded durably, or was known before.
 func (d *Dispatcher) Callback(ctx context.Context, token string, body []byte) error {
 	outcome, err := d.callback(ctx, token, body)
+	if errors.Is(err, submission.ErrNotFound) {
+		outcome = "unknown"
+	}
 	d.Observer.Callback(outcome)
 	return err
 }
@@ -64,7 +67,7 @@ func (d *Dispatcher) callback(ctx context.Context, token string, body []byte) (o
 	}
 	switch {
 	case sub == nil:
-		return "unknown", submission.ErrNotFound
+		return "", submission.ErrNotFound
 	case sub.State == submission.Finished:
 		return "duplicate", nil
 	case answer.Status < api.Processing:
@@ -82,8 +85,6 @@ func (d *Dispatcher) callback(ctx context.Context, token string, body []byte) (o
 	}
 	first, err := d.finish(ctx, sub.Ended(answer, d.Now()))
 	switch {
-	case errors.Is(err, submission.ErrNotFound):
-		return "unknown", err
 	case err != nil:
 		return "failed", fmt.Errorf("record the result of %s: %w", token, err)
 	case !first:

@@ -270,19 +270,20 @@ func (d *Dispatcher) Release(account string, n int) {
 func (d *Dispatcher) Dispatch(subs ...*submission.Submission) {
 	// Before the pool can have it, so that no later state is announced before this one.
 	for _, sub := range subs {
-		d.Bus.Publish(submission.Event{Token: sub.Token, Account: sub.Account, State: submission.Queued, Submission: sub})
+		d.announceQueued(sub)
 	}
 	now := d.Now()
 	d.mu.Lock()
 	d.unstored = false
 	for _, sub := range subs {
-		e := d.add(sub.Token, sub.Account, now)
-		e.waits = true
-		d.hold(e, sub)
-		d.push(e)
+		d.enqueue(sub, now)
 	}
 	d.mu.Unlock()
 	d.signal(1)
+}
+
+func (d *Dispatcher) announceQueued(sub *submission.Submission) {
+	d.Bus.Publish(submission.Event{Token: sub.Token, Account: sub.Account, State: submission.Queued, Submission: sub})
 }
 
 // The methods from here on until forwardAll need d.mu.
@@ -294,13 +295,20 @@ func (d *Dispatcher) add(token, account string, now time.Time) *entry {
 	return e
 }
 
-// hold keeps a program in memory, if there is room.
-func (d *Dispatcher) hold(e *entry, sub *submission.Submission) {
-	if size := sub.Size(); d.held+size <= d.MemoryBytes {
-		e.sub, e.held = sub, size
-		d.held += size
+// enqueue has the pool get a submission that came in, for which room was reserved.
+func (d *Dispatcher) enqueue(sub *submission.Submission, now time.Time) *entry {
+	e := d.add(sub.Token, sub.Account, now)
+	e.waits = true
+	if d.fits(sub) {
+		e.sub, e.held = sub, sub.Size()
+		d.held += e.held
 	}
+	d.push(e)
+	return e
 }
+
+// fits tells whether memory has room for a program.
+func (d *Dispatcher) fits(sub *submission.Submission) bool { return d.held+sub.Size() <= d.MemoryBytes }
 
 func (d *Dispatcher) push(e *entry) {
 	e.state = submission.Queued

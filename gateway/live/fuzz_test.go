@@ -103,25 +103,25 @@ func FuzzSocket(f *testing.F) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		hello := b.request(ctx, http.MethodGet, "", "")
-		var opened struct{ SID string }
-		if text := hello.Body.String(); hello.Code != http.StatusOK || len(text) == 0 || json.Unmarshal([]byte(text[1:]), &opened) != nil || opened.SID == "" {
-			t.Fatalf("%d, %q", hello.Code, text)
+		sid := opened(hello.Body.Bytes())
+		if hello.Code != http.StatusOK || sid == "" {
+			t.Fatalf("%d, %q", hello.Code, hello.Body)
 		}
 		b.sockets.mu.Lock()
-		s := b.sockets.sessions[opened.SID]
+		s := b.sockets.sessions[sid]
 		b.sockets.mu.Unlock()
 		if s == nil {
 			t.Fatal("there is no session")
 		}
 		if in {
-			if w := b.request(ctx, http.MethodPost, opened.SID, `40{"token":"a"}`); w.Code != http.StatusOK {
+			if w := b.request(ctx, http.MethodPost, sid, `40{"token":"a"}`); w.Code != http.StatusOK {
 				t.Fatalf("%d, %q", w.Code, w.Body)
 			}
-			if w := b.request(ctx, http.MethodGet, opened.SID, ""); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "40") {
+			if w := b.request(ctx, http.MethodGet, sid, ""); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "40") {
 				t.Fatalf("%d, %q", w.Code, w.Body)
 			}
 		}
-		w := b.request(ctx, http.MethodPost, opened.SID, body)
+		w := b.request(ctx, http.MethodPost, sid, body)
 		if w.Code != http.StatusOK && w.Code/100 != 4 {
 			t.Errorf("%q is answered %d, %q", body, w.Code, w.Body)
 		}
@@ -131,7 +131,7 @@ func FuzzSocket(f *testing.F) {
 		// What waits to be said is asked for, if anything is.
 		if s.packets.Load() > 0 {
 			ask, stop := context.WithTimeout(ctx, time.Second)
-			w := b.request(ask, http.MethodGet, opened.SID, "")
+			w := b.request(ask, http.MethodGet, sid, "")
 			stop()
 			if w.Code != http.StatusOK && w.Code/100 != 4 {
 				t.Errorf("after %q, a poll is answered %d, %q", body, w.Code, w.Body)

@@ -316,11 +316,36 @@ func (b *bench) poll(client *http.Client) (sid string, err error) {
 	}
 	text, err := io.ReadAll(answer.Body)
 	_ = answer.Body.Close()
-	var opened struct{ SID string }
-	if err != nil || len(text) == 0 || json.Unmarshal(text[1:], &opened) != nil || opened.SID == "" {
-		return "", fmt.Errorf("%q, %w", text, err)
+	if sid := opened(text); err == nil && sid != "" {
+		return sid, nil
 	}
-	return opened.SID, nil
+	return "", fmt.Errorf("%q, %w", text, err)
+}
+
+// opened gives the id of the connection that an answer opens, or "".
+func opened(answer []byte) string {
+	var open struct{ SID string }
+	if len(answer) == 0 || json.Unmarshal(answer[1:], &open) != nil {
+		return ""
+	}
+	return open.SID
+}
+
+// together has eight clients at once do something time and again, each until it fails.
+func together(t *testing.T, times int, do func() error) {
+	t.Helper()
+	var crew sync.WaitGroup
+	for range 8 {
+		crew.Go(func() {
+			for range times {
+				if err := do(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	crew.Wait()
 }
 
 // TestQuickUpgrades: a client that asks by a web socket whether it may come to use it, as soon as that is open, is
@@ -328,30 +353,23 @@ func (b *bench) poll(client *http.Client) (sid string, err error) {
 func TestQuickUpgrades(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1000, 1000)
-	var crew sync.WaitGroup
-	for range 8 {
-		crew.Go(func() {
-			for range 60 {
-				sid, err := b.poll(http.DefaultClient)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(b.server.URL, "http")+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_ = conn.WriteMessage(websocket.TextMessage, []byte("2probe"))
-				_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
-				if _, text, err := conn.ReadMessage(); string(text) != "3probe" {
-					t.Errorf("%q, %v", text, err)
-				}
-				_ = conn.Close()
-			}
-		})
-	}
-	crew.Wait()
+	together(t, 60, func() error {
+		sid, err := b.poll(http.DefaultClient)
+		if err != nil {
+			return err
+		}
+		conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(b.server.URL, "http")+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		_ = conn.WriteMessage(websocket.TextMessage, []byte("2probe"))
+		_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+		if _, text, err := conn.ReadMessage(); string(text) != "3probe" {
+			return fmt.Errorf("%q, %w", text, err)
+		}
+		return nil
+	})
 }
 
 // TestLaterPollsThatGo: clients that are in, and go away while the library takes up their next poll. It must hear of
@@ -361,28 +379,21 @@ func TestLaterPollsThatGo(t *testing.T) {
 	b := newBench(t, 1000, 1000)
 	address := strings.TrimPrefix(b.server.URL, "http://")
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	var crew sync.WaitGroup
-	for range 8 {
-		crew.Go(func() {
-			for range 60 {
-				sid, err := b.poll(client)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				conn, err := net.Dial("tcp", address)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=polling&sid="+sid+" HTTP/1.1\r\nHost: x\r\n\r\n")
-				_ = conn.SetReadDeadline(time.Now().Add(time.Duration(rand.IntN(2000)) * time.Microsecond))
-				_, _ = conn.Read(make([]byte, 1))
-				_ = conn.Close()
-			}
-		})
-	}
-	crew.Wait()
+	together(t, 60, func() error {
+		sid, err := b.poll(client)
+		if err != nil {
+			return err
+		}
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return err
+		}
+		_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=polling&sid="+sid+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		_ = conn.SetReadDeadline(time.Now().Add(time.Duration(rand.IntN(2000)) * time.Microsecond))
+		_, _ = conn.Read(make([]byte, 1))
+		_ = conn.Close()
+		return nil
+	})
 	b.await("the end of the connections", func() bool {
 		b.sockets.mu.Lock()
 		defer b.sockets.mu.Unlock()
@@ -395,27 +406,19 @@ func TestLaterPollsThatGo(t *testing.T) {
 func TestQuickPolls(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1000, 1000)
-	var crew sync.WaitGroup
-	for range 8 {
-		crew.Go(func() {
-			for range 300 {
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-				hello := b.request(ctx, http.MethodGet, "", "")
-				var opened struct{ SID string }
-				if text := hello.Body.String(); len(text) == 0 || json.Unmarshal([]byte(text[1:]), &opened) != nil {
-					t.Errorf("%d, %q", hello.Code, text)
-				}
-				b.request(ctx, http.MethodPost, opened.SID, `40{"token":"a"}`)
-				if w := b.request(ctx, http.MethodGet, opened.SID, ""); !strings.HasPrefix(w.Body.String(), "40") {
-					t.Errorf("%d, %q", w.Code, w.Body)
-				}
-				b.request(ctx, http.MethodPost, opened.SID, "1")
-				cancel()
-				if t.Failed() {
-					return
-				}
-			}
-		})
-	}
-	crew.Wait()
+	together(t, 300, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		hello := b.request(ctx, http.MethodGet, "", "")
+		sid := opened(hello.Body.Bytes())
+		if sid == "" {
+			return fmt.Errorf("%d, %q", hello.Code, hello.Body)
+		}
+		b.request(ctx, http.MethodPost, sid, `40{"token":"a"}`)
+		if w := b.request(ctx, http.MethodGet, sid, ""); !strings.HasPrefix(w.Body.String(), "40") {
+			return fmt.Errorf("%d, %q", w.Code, w.Body)
+		}
+		b.request(ctx, http.MethodPost, sid, "1")
+		return nil
+	})
 }

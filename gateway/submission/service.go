@@ -270,23 +270,22 @@ func (s *Service) takeIn(ctx context.Context, once *Once, subs ...*Submission) (
 		sub.RequestID = requestid.Of(ctx)
 	}
 	// A client waits for the result of a single one: every moment counts. What may be a repeat must not run.
-	var stored func(ok bool)
+	takeOver, letGo := func() { s.Dispatcher.Dispatch(subs...) }, func() { s.Dispatcher.Release(account, len(subs)) }
 	if subs[0].Wait && once == nil {
-		stored = s.Dispatcher.Ahead(subs[0])
+		if stored := s.Dispatcher.Ahead(subs[0]); stored != nil {
+			takeOver, letGo = func() { stored(true) }, func() { stored(false) }
+		}
 	}
 	if once == nil {
 		err = s.Store.Insert(ctx, subs...)
 	} else {
 		before, err = s.Records.InsertOnce(ctx, *once, once.At.Add(-onceFor), subs...)
 	}
-	if stored != nil {
-		stored(err == nil)
-	}
 	if err != nil || before != nil {
-		if stored == nil {
-			s.Dispatcher.Release(account, len(subs))
-		}
+		letGo()
 		giveBack()
+	} else {
+		takeOver()
 	}
 	var fault *Error
 	switch {
@@ -294,9 +293,6 @@ func (s *Service) takeIn(ctx context.Context, once *Once, subs ...*Submission) (
 		return nil, err // the store says itself what is wrong with them
 	case err != nil:
 		return nil, &Error{Code: Unavailable, Message: "submissions can't be stored now", RetryAfter: 2 * time.Second, Err: fmt.Errorf("store submissions: %w", err)}
-	case before == nil && stored == nil:
-		s.Dispatcher.Dispatch(subs...)
-		return nil, nil
 	case before == nil:
 		return nil, nil
 	}

@@ -152,7 +152,12 @@ func postgresFolder() (string, error) {
 
 // StartPostgres starts PostgreSQL. As root it runs as the user postgres, or as nobody where there is
 // none.
-func StartPostgres() (*Postgres, error) {
+func StartPostgres() (*Postgres, error) { return startPostgres("off") }
+
+// StartDurablePostgres starts one that waits for its disk, as it does where nothing may be lost.
+func StartDurablePostgres() (*Postgres, error) { return startPostgres("on") }
+
+func startPostgres(fsync string) (*Postgres, error) {
 	bin, err := postgresFolder()
 	if err != nil {
 		return nil, err
@@ -185,7 +190,7 @@ func StartPostgres() (*Postgres, error) {
 	}
 	s.program = filepath.Join(bin, "postgres")
 	s.args = []string{"-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200",
-		"-c", "fsync=off", "-c", "shared_buffers=64MB", "-c", "max_wal_size=256MB"}
+		"-c", "fsync=" + fsync, "-c", "shared_buffers=64MB", "-c", "max_wal_size=256MB"}
 	s.ping = func(ctx context.Context) error {
 		conn, err := pgx.Connect(ctx, p.url("postgres"))
 		if err == nil {

@@ -258,7 +258,11 @@ func print(rows []row) {
 			fmt.Printf("%-52s %9.2f %-3s\n", r.Name, r.Value, r.Unit)
 			continue
 		}
-		fmt.Printf("%-52s %9.2f %-3s %9.2f %-3s %6.2f × %6.2f … %5.2f   ÷ %s\n", r.Name, r.Value, r.Unit, r.Base, r.Unit, r.Ratio, r.Low, r.High, r.Compared)
+		spread := ""
+		if r.Low > 0 { // of a median alone
+			spread = fmt.Sprintf("%.2f … %5.2f", r.Low, r.High)
+		}
+		fmt.Printf("%-52s %9.2f %-3s %9.2f %-3s %6.2f × %14s   ÷ %s\n", r.Name, r.Value, r.Unit, r.Base, r.Unit, r.Ratio, spread, r.Compared)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -93,7 +92,7 @@ func (s *site) disk(part, dir string, megabytes int) {
 }
 
 // backend starts a server with its data on a small disk.
-func (s *site) backend(name string, megabytes int, start func(dir string) error) error {
+func (s *site) backend(name string, megabytes int, start func() error) error {
 	dir, err := os.MkdirTemp("", "sandgate-drill-"+name+"-*")
 	if err != nil {
 		return err
@@ -102,28 +101,7 @@ func (s *site) backend(name string, megabytes int, start func(dir string) error)
 	s.disk(name, dir, megabytes)
 	before := os.Getenv("TMPDIR")
 	defer func() { _ = os.Setenv("TMPDIR", before) }() // empty is as good as none
-	return errors.Join(os.Setenv("TMPDIR", dir), start(dir))
-}
-
-// withFsync gives PostgreSQL's programs in a folder, such that it writes to the disk what it has to: tests
-// go without, and then no disk can be slow or broken.
-func withFsync(dir string) error {
-	folder := os.Getenv("TEST_POSTGRES")
-	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin"); folder == "" && len(found) > 0 {
-		folder = found[len(found)-1]
-	}
-	if path, err := exec.LookPath("postgres"); err == nil && folder == "" {
-		folder = filepath.Dir(path)
-	}
-	if folder == "" {
-		return nil
-	}
-	dir = filepath.Join(dir, "bin")
-	return errors.Join(
-		os.Mkdir(dir, 0o755), os.Symlink(filepath.Join(folder, "initdb"), filepath.Join(dir, "initdb")),
-		os.WriteFile(filepath.Join(dir, "postgres"), []byte("#!/bin/sh\nexec '"+folder+"/postgres' \"$@\" -c fsync=on\n"), 0o755),
-		os.Setenv("TEST_POSTGRES", dir),
-	)
+	return errors.Join(os.Setenv("TMPDIR", dir), start())
 }
 
 // programs are where the programs of the project lie.
@@ -131,10 +109,14 @@ type programs struct{ bin string }
 
 func (p programs) path(name string) string { return filepath.Join(p.bin, name) }
 
+func newSite(name, dir string) *site {
+	return &site{name: name, dir: dir, wires: map[string]*wire{}, disks: map[string]string{}}
+}
+
 // newStandalone starts the whole as one process, with its data in a folder of its own, on a disk of so many
 // megabytes; 0: on that of dir.
 func newStandalone(bin programs, dir string, megabytes int) (*site, error) {
-	s := &site{name: "standalone", dir: dir, wires: map[string]*wire{}, disks: map[string]string{}}
+	s := newSite("standalone", dir)
 	data, err := folder(dir, "data")
 	if err != nil {
 		return s, err
@@ -183,21 +165,17 @@ const lease = 5 * time.Second
 // servers of the engine behind a balancer, two workers, PostgreSQL and Redis, with a wire between any
 // two of them.
 func newCluster(bin programs, dir string) (s *site, err error) {
-	s = &site{name: "cluster", dir: dir, wires: map[string]*wire{}, disks: map[string]string{}}
+	s = newSite("cluster", dir)
 	var postgres *testservers.Postgres
-	if err := s.backend("postgres", 512, func(dir string) (err error) {
-		programs := os.Getenv("TEST_POSTGRES")
-		defer func() { _ = os.Setenv("TEST_POSTGRES", programs) }()
-		if err = withFsync(dir); err == nil {
-			postgres, err = testservers.StartPostgres()
-		}
+	if err := s.backend("postgres", 512, func() (err error) {
+		postgres, err = testservers.StartDurablePostgres()
 		return err
 	}); err != nil {
 		return s, err
 	}
 	s.cleanup = append(s.cleanup, postgres.Remove)
 	var redis *testservers.Redis
-	if err := s.backend("redis", 256, func(string) (err error) {
+	if err := s.backend("redis", 256, func() (err error) {
 		redis, err = testservers.StartRedis()
 		return err
 	}); err != nil {
