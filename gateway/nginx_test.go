@@ -170,13 +170,22 @@ func TestGatewaysBehindNginx(t *testing.T) {
 	if !strings.Contains(audit, `"127.0.0.9"`) || strings.Contains(audit, "192.0.2.7") || !strings.Contains(audit, "audited-request") {
 		t.Errorf("the audit log has %s", audit)
 	}
-	// What is no request's id to the gateway is none to nginx: one name is in all logs.
+	// What is no request's id to the gateway is none to nginx: one name is in all logs. nginx logs a request after
+	// its answer went out, so the line may come later than the answer.
+	logged := func(id string) {
+		gateways[0].await(fmt.Sprintf("the request %q in the balancer's log", id), func() bool {
+			return strings.Contains(logOf(t, balancer), `"id":"`+id+`"`)
+		})
+	}
 	for _, id := range []string{"with.dots.in.it", "short", "with blank in it"} {
 		r := from(t, "127.0.0.1", "GET", balancer.URL+"/healthz", "", http.Header{"X-Request-Id": {id}})
-		if made := r.header.Get("X-Request-Id"); made == id || !strings.Contains(logOf(t, balancer), `"id":"`+made+`"`) {
-			t.Errorf("%q: the gateway named the request %q, and nginx something else", id, made)
+		made := r.header.Get("X-Request-Id")
+		if made == id || made == "" {
+			t.Errorf("%q: the gateway named the request %q", id, made)
 		}
+		logged(made)
 	}
+	logged("audited-request")
 	log := logOf(t, balancer)
 	for line := range strings.Lines(log) {
 		var entry struct{ ID, Client, Path, Upstream string }
@@ -187,8 +196,8 @@ func TestGatewaysBehindNginx(t *testing.T) {
 			t.Errorf("the log has %s", line)
 		}
 	}
-	if !strings.Contains(log, "audited-request") || strings.Contains(log, firstKey) {
-		t.Errorf("the log has %s", log)
+	if strings.Contains(log, firstKey) {
+		t.Errorf("the log has a key: %s", log)
 	}
 }
 
