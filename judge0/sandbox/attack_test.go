@@ -374,7 +374,7 @@ func TestWriteStaysInTheBox(t *testing.T) {
 					t.Fatalf("plant: %+v", out)
 				}
 				done := make(chan error, 1)
-				go func() { done <- box.Write(tc.write, "written", 0o644) }()
+				go func() { done <- write(box, tc.write, "written") }()
 				select {
 				case err := <-done:
 					if (err != nil) != tc.refused {

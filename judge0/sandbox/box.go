@@ -79,7 +79,8 @@ type Box struct {
 }
 
 // Write puts a file into the box. A relative name is in Home; folders are made. The name is
-// resolved inside the box, where nothing of the host is writable.
+// resolved inside the box, where nothing of the host is writable. It does not wait until the file is
+// there: what is run next finds it, and fails with the error where it can't be written.
 func (b *Box) Write(name, text string, mode os.FileMode) error {
 	if !strings.HasPrefix(name, "/") {
 		name = Home + "/" + name

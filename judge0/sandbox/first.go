@@ -24,6 +24,7 @@ type first struct {
 	handle *os.Process
 	socket *net.UnixConn
 	birth  *birth.List // until it executes its program it lives in this memory
+	files  []string    // those that were sent, and of which it has not yet said whether they are written
 	ending sync.Once
 }
 
@@ -160,6 +161,25 @@ func (f *first) ask(expected byte, message []byte, files ...int) (*wire.Reader, 
 	if err := f.send(message, files...); err != nil {
 		return nil, err
 	}
+	if err := f.settle(); err != nil {
+		return nil, err
+	}
+	return f.answer(expected)
+}
+
+// settle takes the answers to the files that were sent.
+func (f *first) settle() error {
+	for len(f.files) > 0 {
+		path := f.files[0]
+		f.files = f.files[1:]
+		if _, err := f.answer(wire.Done); err != nil {
+			return fmt.Errorf("write %s into the box: %w", path, err)
+		}
+	}
+	return nil
+}
+
+func (f *first) answer(expected byte) (*wire.Reader, error) {
 	answer, err := f.receive()
 	if err != nil {
 		return nil, err
@@ -173,7 +193,7 @@ func (f *first) ask(expected byte, message []byte, files ...int) (*wire.Reader, 
 	return nil, errors.New("the box gave an answer to another question")
 }
 
-// setupPatience is how long a box may take to mount its root or to write a file.
+// setupPatience is how long a box may take to mount its root, or to take a file that is to be written.
 const setupPatience = time.Minute
 
 func (f *first) setUp(message []byte) error {
@@ -190,12 +210,15 @@ func (f *first) setUp(message []byte) error {
 	return err
 }
 
+// write sends a file. Its answer comes before that to the next request: a submission does not wait for the
+// first process to be woken twice.
 func (f *first) write(path string, mode os.FileMode, text *os.File) error {
 	file := wire.File{Path: path, Mode: uint32(mode.Perm())}
-	return f.hurry(func() error {
-		_, err := f.ask(wire.Done, file.Message(), int(text.Fd()))
-		return err
-	})
+	err := f.hurry(func() error { return f.send(file.Message(), int(text.Fd())) })
+	if err == nil {
+		f.files = append(f.files, path)
+	}
+	return err
 }
 
 func (f *first) hurry(do func() error) error {

@@ -30,6 +30,14 @@ func promptly(t *testing.T, do func()) {
 	}
 }
 
+// write puts a file into a box and waits for its answer.
+func write(box *Box, name, text string) error {
+	if err := box.Write(name, text, 0o644); err != nil {
+		return err
+	}
+	return box.first.settle()
+}
+
 // The first process may write where programs may not, and has descriptors that lead out of the box.
 func TestWriteFollowsNoDescriptor(t *testing.T) {
 	t.Parallel()
@@ -38,7 +46,7 @@ func TestWriteFollowsNoDescriptor(t *testing.T) {
 		in(t, box, usual, bash("for fd in {0..20}; do ln -s /proc/1/fd/$fd fd$fd; ln -s /proc/1/fd/$fd/sys/kernel kernel$fd; ln -s /proc/self/fd/$fd/1 init$fd; done")...)
 		for fd := range 21 {
 			for _, name := range []string{"fd%d/sys/kernel/hostname", "kernel%d/hostname", "init%d/oom_score_adj", "fd%d"} {
-				if err := box.Write(fmt.Sprintf(name, fd), "500", 0o644); err == nil {
+				if err := write(box, fmt.Sprintf(name, fd), "500"); err == nil {
 					t.Errorf("%s was written to", fmt.Sprintf(name, fd))
 				}
 			}
