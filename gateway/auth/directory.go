@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"strings"
 	"time"
 
 	"github.com/sandgate/sandgate/gateway/submission"
@@ -60,6 +61,12 @@ type Record struct {
 	Policy    string // JSON of package check: what programs may not contain; "": no policy
 }
 
+// Implied tells whether a record says nothing that would not come to be again: it is of a user for whom a key
+// acted, and nobody has chosen anything for it.
+func (r Record) Implied() bool {
+	return r.Name != "" && strings.HasSuffix(r.ID, "/"+escaped.Replace(r.Name)) && !r.Disabled && r.Retention == 0 && r.Limits == Limits{} && r.Policy == ""
+}
+
 // Limits are an account's own bounds. Zero values stand for those of the gateway's settings,
 // negative ones for none.
 type Limits struct {
@@ -101,6 +108,9 @@ type Directory interface {
 	// DeleteAccount removes an account with all that is its: submissions, shares, keys, usage. Submissions
 	// that have not ended go when they have. ErrNoAccount where there is none. What it did stays in the audit log.
 	DeleteAccount(ctx context.Context, id string) error
+	// RemoveUnused removes those of the accounts for which nothing was chosen and of which nothing else is stored:
+	// no submission, key, usage or Idempotency-Key.
+	RemoveUnused(ctx context.Context, ids []string) (removed int, err error)
 	// Append adds to the audit log. The caller makes the ID.
 	Append(ctx context.Context, entry Entry) error
 	// Audit lists entries, newest first, before the given id; "": from the newest.

@@ -1,11 +1,13 @@
-// Package retention removes submissions that have ended longer ago than their accounts keep them, and
-// old entries of the audit log and of usage.
+// Package retention removes submissions that have ended longer ago than their accounts keep them, old
+// entries of the audit log and of usage, and the accounts of users of whom nothing is left.
 package retention
 
 import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/sandgate/sandgate/gateway/auth"
 )
 
 const (
@@ -13,6 +15,8 @@ const (
 	batch     = 200
 	every     = time.Minute
 	sweepTime = time.Minute
+	// unusedFor is how old an account is at least that is removed because nothing of it is left.
+	unusedFor = 24 * time.Hour
 )
 
 // Store removes what has expired.
@@ -20,6 +24,9 @@ type Store interface {
 	Expire(ctx context.Context, now time.Time, fallback time.Duration, limit int) (removed int, err error)
 	// Forget removes entries of the audit log, and days of usage, before these times; zero: none.
 	Forget(ctx context.Context, audit, usage time.Time, limit int) (removed int, err error)
+	// Accounts and RemoveUnused are those of auth.Directory.
+	Accounts(ctx context.Context, after string, limit int) ([]auth.Record, error)
+	RemoveUnused(ctx context.Context, ids []string) (removed int, err error)
 }
 
 // Options are the parts of a Sweeper; all are needed.
@@ -38,6 +45,7 @@ type Options struct {
 type Sweeper struct {
 	Options
 	failing bool
+	after   string // the last account that was looked at
 }
 
 // New makes a Sweeper.
@@ -76,6 +84,9 @@ func (s *Sweeper) sweep(ctx context.Context) {
 	if err == nil {
 		err = s.empty(ctx, func() (int, error) { return s.Store.Forget(ctx, before(s.Audit), before(s.Usage), batch) })
 	}
+	if err == nil {
+		err = s.accounts(ctx)
+	}
 	switch {
 	case ctx.Err() != nil:
 	case err == nil:
@@ -87,6 +98,31 @@ func (s *Sweeper) sweep(ctx context.Context) {
 		}
 		s.failing = true
 	}
+}
+
+// accounts looks at the next few accounts of all, and removes those that are nobody's any more: a site has an account
+// for everybody who ever opened its page.
+func (s *Sweeper) accounts(ctx context.Context) error {
+	page, err := s.Store.Accounts(ctx, s.after, batch)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, record := range page {
+		if record.Implied() && record.CreatedAt.Before(s.Now().Add(-unusedFor)) {
+			ids = append(ids, record.ID)
+		}
+	}
+	if len(ids) > 0 {
+		if _, err := s.Store.RemoveUnused(ctx, ids); err != nil {
+			return err
+		}
+	}
+	s.after = ""
+	if len(page) == batch {
+		s.after = page[batch-1].ID
+	}
+	return nil
 }
 
 // empty removes batches until nothing is left that has expired, with a pause as long as each batch

@@ -222,6 +222,35 @@ func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 	return fault("remove an account", err)
 }
 
+// RemoveUnused removes those of the accounts for which nothing was chosen and of which nothing else is stored. Who
+// comes back meanwhile has an account again with the next request.
+func (s *Store) RemoveUnused(ctx context.Context, ids []string) (int, error) {
+	var unused []string
+next:
+	for _, id := range ids {
+		for _, of := range []*mongo.Collection{s.submissions, s.usage, s.keys, s.once} {
+			switch err := of.FindOne(ctx, bson.D{{Key: "account", Value: id}}, options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err(); {
+			case err == nil:
+				continue next
+			case !errors.Is(err, mongo.ErrNoDocuments):
+				return 0, fault("look for what is an account's", err)
+			}
+		}
+		unused = append(unused, id)
+	}
+	if len(unused) == 0 {
+		return 0, nil
+	}
+	result, err := s.accounts.DeleteMany(ctx, bson.D{
+		among("_id", unused), {Key: "disabled", Value: false}, {Key: "retention", Value: time.Duration(0)}, {Key: "policy", Value: ""},
+		{Key: "limits.rate", Value: 0.0}, {Key: "limits.burst", Value: 0}, {Key: "limits.daily_submissions", Value: 0}, {Key: "limits.daily_cpu", Value: 0.0},
+	})
+	if err != nil {
+		return 0, fault("remove unused accounts", err)
+	}
+	return int(result.DeletedCount), nil
+}
+
 // leaver is an account that was deleted while submissions of its had not ended.
 type leaver struct {
 	ID    string    `bson:"_id"`

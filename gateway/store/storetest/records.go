@@ -317,6 +317,41 @@ var records = map[string]func(*testing.T, Store){
 		sweep(0, "c-me")
 	},
 
+	"accounts of which nothing is left are removed": func(t *testing.T, s Store) {
+		ids := []string{"me/nobody", "me/submits", "me/used", "me/keyed", "me/repeats", "me/disabled", "me/limited", "me/kept", "me/bound"}
+		for _, id := range ids {
+			if _, err := s.EnsureAccount(ctx, auth.Record{ID: id, Name: id[3:], CreatedAt: noon, Disabled: id == "me/disabled"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		insert(t, s, full("a", "me/submits"))
+		_, err := s.InsertOnce(ctx, submission.Once{Account: "me/repeats", Key: "k", Tokens: []string{"b"}, At: noon}, time.Time{}, full("b", "me/repeats"))
+		if err := errors.Join(err,
+			s.AddUsage(ctx, []limit.Usage{{Account: "me/used", Day: noon.Truncate(24 * time.Hour), Submissions: 1}}),
+			s.AddKey(ctx, auth.Key{ID: "k", Hash: auth.Hash{1}, Account: "me/keyed", CreatedAt: noon}, false),
+			s.ChangeAccount(ctx, auth.Record{ID: "me/limited", Limits: auth.Limits{Rate: 0.5}}),
+			s.ChangeAccount(ctx, auth.Record{ID: "me/kept", Retention: time.Hour}),
+			s.ChangeAccount(ctx, auth.Record{ID: "me/bound", Policy: "{}"}),
+		); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			ids     []string
+			removed int
+		}{{nil, 0}, {[]string{"me/stranger", "me/used"}, 0}, {ids, 1}, {ids, 0}} {
+			if n, err := s.RemoveUnused(ctx, c.ids); err != nil || n != c.removed {
+				t.Errorf("of %v %d were removed, %v", c.ids, n, err)
+			}
+		}
+		left, err := s.Accounts(ctx, "", 100)
+		if err != nil || len(left) != len(ids)-1 || slices.ContainsFunc(left, func(r auth.Record) bool { return r.ID == "me/nobody" }) {
+			t.Errorf("%v are left, %v", left, err)
+		}
+		if again, err := s.EnsureAccount(ctx, auth.Record{ID: "me/nobody", CreatedAt: noon.Add(time.Hour)}); err != nil || !again.CreatedAt.Equal(noon.Add(time.Hour)) {
+			t.Errorf("who comes back gets %v, %v", again, err)
+		}
+	},
+
 	"the audit log and usage are kept for a while": func(t *testing.T, s Store) {
 		const day = 24 * time.Hour
 		midnight := noon.Truncate(day)
