@@ -79,7 +79,7 @@ type Box struct {
 }
 
 // Write puts a file into the box. A relative name is in Home; folders are made. The name is
-// resolved inside the box, where nothing of the host is writable. It does not wait until the file is
+// resolved inside the box, where nothing of the host is writable. It does not wait until a small file is
 // there: what is run next finds it, and fails with the error where it can't be written.
 func (b *Box) Write(name, text string, mode os.FileMode) error {
 	if !strings.HasPrefix(name, "/") {
@@ -93,8 +93,15 @@ func (b *Box) Write(name, text string, mode os.FileMode) error {
 	if err := b.first.write(name, mode, file); err != nil {
 		return fmt.Errorf("write %s into the box: %w", name, err)
 	}
+	if len(text) > unwaited {
+		return b.first.settle()
+	}
 	return nil
 }
+
+// unwaited is the size of a file, in bytes, beyond which it is waited for: what is in memory before a run is left out
+// of what the program used, and a large file would show there.
+const unwaited = 64 << 10
 
 // Unzip unpacks an archive into Home, inside the box and within limits: no more than size bytes,
 // no links, nothing outside the folder. Files that are there stay. ErrBadArchive tells that the

@@ -193,29 +193,24 @@ func removeGroup(dir string) error {
 }
 
 func writeGroup(dir, file, value string) error {
-	f, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
+	return writeKernel(filepath.Join(dir, file), value)
 }
 
 func readNumber(dir, file string) (int64, error) {
-	text, err := os.ReadFile(filepath.Join(dir, file))
+	text, err := readKernel(filepath.Join(dir, file))
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	return strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 }
 
 // readKey reads a number from a file of lines "key number".
 func readKey(dir, file, key string) (int64, error) {
-	text, err := os.ReadFile(filepath.Join(dir, file))
+	text, err := readKernel(filepath.Join(dir, file))
 	if err != nil {
 		return 0, err
 	}
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(line, " "); ok && name == key {
 			return strconv.ParseInt(strings.TrimSpace(value), 10, 64)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,15 +68,12 @@ func startFirst(program string, null *os.File, users []identity, namespaces uint
 
 // introduce tells the kernel who the users of the box are, and the first process to go on.
 func (f *first) introduce(users []identity) error {
-	var text []byte
+	var text strings.Builder
 	for _, user := range users {
-		text = fmt.Appendf(text, "%d %d 1\n", user.inside, user.outside)
+		fmt.Fprintf(&text, "%d %d 1\n", user.inside, user.outside)
 	}
-	for _, file := range []struct {
-		name string
-		text []byte
-	}{{"uid_map", text}, {"setgroups", []byte("deny")}, {"gid_map", text}} {
-		if err := os.WriteFile("/proc/"+strconv.Itoa(f.pid)+"/"+file.name, file.text, 0); err != nil {
+	for _, file := range []struct{ name, text string }{{"uid_map", text.String()}, {"setgroups", "deny"}, {"gid_map", text.String()}} {
+		if err := writeKernel("/proc/"+strconv.Itoa(f.pid)+"/"+file.name, file.text); err != nil {
 			return err
 		}
 	}

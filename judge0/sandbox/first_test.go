@@ -404,3 +404,21 @@ func asOrdinaryUser(t *testing.T, test string) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// What the sandbox itself puts into a box is not the program's, however large, and whether or not it was waited for.
+func TestFilesOfASubmissionAreNotItsMemory(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, s *Sandbox) {
+		for _, size := range []int{100, unwaited, unwaited + 1, 48 << 20} {
+			box := openBox(t, s)
+			if err := box.Write("source", strings.Repeat("x", size), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			limits := usual
+			limits.Memory = 32 << 20
+			if out := in(t, box, limits, bash("wc -c < source")...); out.Stdout != fmt.Sprintln(size) || out.Memory > 16<<20 {
+				t.Errorf("%d bytes: got %+v", size, out)
+			}
+		}
+	})
+}

@@ -48,7 +48,7 @@ func mountRoot(box *wire.Box) error {
 		return at("leave the host's root", err)
 	}
 	for _, link := range box.Links {
-		if err := os.MkdirAll(filepath.Dir(link.Path), 0o755); err != nil {
+		if err := makeFolder(filepath.Dir(link.Path)); err != nil {
 			return at("make "+link.Path, err)
 		}
 		if err := os.Symlink(link.Target, link.Path); err != nil {
@@ -81,7 +81,7 @@ var (
 
 // openScore opens it in a /proc that is there for that moment only.
 func openScore(m wire.Mount) error {
-	if err := os.MkdirAll(m.Target, 0o755); err != nil {
+	if err := makeFolder(m.Target); err != nil {
 		return err
 	}
 	if err := unix.Mount(m.Source, m.Target, m.Type, m.Flags&^unix.MS_RDONLY, m.Data); err != nil {
@@ -136,9 +136,9 @@ func makePlace(m wire.Mount) error {
 	var s unix.Stat_t
 	file := m.Flags&unix.MS_BIND != 0 && unix.Stat(m.Source, &s) == nil && s.Mode&unix.S_IFMT != unix.S_IFDIR
 	if !file {
-		return os.MkdirAll(m.Target, 0o755)
+		return makeFolder(m.Target)
 	}
-	if err := os.MkdirAll(filepath.Dir(m.Target), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(m.Target)); err != nil {
 		return err
 	}
 	err := unix.Mknod(m.Target, unix.S_IFREG|0o755, 0)
@@ -146,4 +146,16 @@ func makePlace(m wire.Mount) error {
 		return nil
 	}
 	return err
+}
+
+// makeFolder makes a folder with those above it. Most are at the top, and need no look at what is there.
+func makeFolder(path string) error {
+	switch err := unix.Mkdir(path, 0o755); err {
+	case nil, unix.EEXIST:
+		return nil
+	case unix.ENOENT:
+		return os.MkdirAll(path, 0o755)
+	default:
+		return err
+	}
 }
