@@ -94,7 +94,7 @@ func (b *Box) Write(name, text string, mode os.FileMode) error {
 		return fmt.Errorf("write %s into the box: %w", name, err)
 	}
 	if len(text) > unwaited {
-		return b.first.settle()
+		return b.first.hurry(b.first.settle)
 	}
 	return nil
 }

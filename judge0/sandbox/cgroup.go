@@ -164,11 +164,11 @@ func (g parentGroup) remove() error {
 }
 
 func killAll(group string) {
-	text, err := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+	text, err := readKernel(filepath.Join(group, "cgroup.procs"))
 	if err != nil {
 		return
 	}
-	for _, field := range strings.Fields(string(text)) {
+	for _, field := range strings.Fields(text) {
 		if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}

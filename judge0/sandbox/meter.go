@@ -68,11 +68,11 @@ type processStat struct {
 
 // readStat reads the fields of /proc/PID/stat behind the name, which may hold anything.
 func readStat(pid int) (processStat, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	text, err := readKernel(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return processStat{}, err
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 	if len(fields) < 15 {
 		return processStat{}, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 	}
@@ -86,11 +86,11 @@ func readStat(pid int) (processStat, error) {
 
 // ownMemory is what a process holds and does not share with files.
 func ownMemory(pid int) (bytes int64) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	text, err := readKernel(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(line, ":")
 		if name == "RssAnon" || name == "RssShmem" || name == "VmSwap" {
 			kilobytes, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)

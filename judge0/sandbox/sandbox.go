@@ -330,12 +330,12 @@ func (s *Sandbox) start(namespaces uintptr) (*first, error) {
 
 // childrenOfTask reads such a file, or nothing where the kernel has none.
 func childrenOfTask(path string) map[int]bool {
-	text, err := os.ReadFile(path)
+	text, err := readKernel(path)
 	if err != nil {
 		return nil
 	}
 	children := map[int]bool{}
-	for _, field := range strings.Fields(string(text)) {
+	for _, field := range strings.Fields(text) {
 		if pid, err := strconv.Atoi(field); err == nil {
 			children[pid] = true
 		}

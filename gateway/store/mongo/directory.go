@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -228,7 +229,7 @@ func (s *Store) RemoveUnused(ctx context.Context, ids []string) (int, error) {
 	var unused []string
 next:
 	for _, id := range ids {
-		for _, of := range []*mongo.Collection{s.submissions, s.usage, s.keys, s.once} {
+		for _, of := range []*mongo.Collection{s.submissions, s.usage, s.keys} {
 			switch err := of.FindOne(ctx, bson.D{{Key: "account", Value: id}}, options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err(); {
 			case err == nil:
 				continue next
@@ -241,6 +242,14 @@ next:
 	if len(unused) == 0 {
 		return 0, nil
 	}
+	// There is no index that finds these by account: one look for all.
+	repeating, err := all[onceDocument](ctx, s.once, bson.D{among("account", unused)}, options.Find().SetProjection(bson.D{{Key: "account", Value: 1}}))
+	if err != nil {
+		return 0, fault("look for what is an account's", err)
+	}
+	unused = slices.DeleteFunc(unused, func(id string) bool {
+		return slices.ContainsFunc(repeating, func(o onceDocument) bool { return o.Account == id })
+	})
 	result, err := s.accounts.DeleteMany(ctx, bson.D{
 		among("_id", unused), {Key: "disabled", Value: false}, {Key: "retention", Value: time.Duration(0)}, {Key: "policy", Value: ""},
 		{Key: "limits.rate", Value: 0.0}, {Key: "limits.burst", Value: 0}, {Key: "limits.daily_submissions", Value: 0}, {Key: "limits.daily_cpu", Value: 0.0},

@@ -248,23 +248,16 @@ func (s *Store) Audit(ctx context.Context, before string, limit int) ([]auth.Ent
 
 // RemoveUnused removes those of the accounts for which nothing was chosen and of which nothing else is stored.
 func (s *Store) RemoveUnused(ctx context.Context, ids []string) (removed int, err error) {
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return 0, err
-	}
 	none, err := json.Marshal(auth.Limits{})
 	if err != nil {
 		return 0, err
 	}
 	err = s.db.Write(ctx, func(tx *sqlitedb.Tx) error {
-		result, err := tx.Exec(`DELETE FROM accounts WHERE id IN (SELECT value FROM json_each(?)) AND disabled = 0 AND retention = 0 AND policy = '' AND limits = ?
+		gone, err := texts(tx, `DELETE FROM accounts WHERE id IN (SELECT value FROM json_each(?)) AND disabled = 0 AND retention = 0 AND policy = '' AND limits = ?
 			AND NOT EXISTS (SELECT 1 FROM submissions WHERE account = accounts.id) AND NOT EXISTS (SELECT 1 FROM keys WHERE account = accounts.id)
-			AND NOT EXISTS (SELECT 1 FROM once WHERE account = accounts.id) AND NOT EXISTS (SELECT 1 FROM usage WHERE account = accounts.id)`, string(list), string(none))
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		removed = int(n)
+			AND NOT EXISTS (SELECT 1 FROM once WHERE account = accounts.id) AND NOT EXISTS (SELECT 1 FROM usage WHERE account = accounts.id)
+			RETURNING id`, list(ids), string(none))
+		removed = len(gone)
 		return err
 	})
 	return removed, err

@@ -326,14 +326,16 @@ var records = map[string]func(*testing.T, Store){
 		}
 		insert(t, s, full("a", "me/submits"))
 		_, err := s.InsertOnce(ctx, submission.Once{Account: "me/repeats", Key: "k", Tokens: []string{"b"}, At: noon}, time.Time{}, full("b", "me/repeats"))
-		if err := errors.Join(err,
+		finish(t, s, ended(full("b", "me/repeats")))
+		_, deleted, deleteErr := s.Delete(ctx, "me/repeats", "b") // what its key stands for is all that is left of it
+		if err := errors.Join(err, deleteErr,
 			s.AddUsage(ctx, []limit.Usage{{Account: "me/used", Day: noon.Truncate(24 * time.Hour), Submissions: 1}}),
 			s.AddKey(ctx, auth.Key{ID: "k", Hash: auth.Hash{1}, Account: "me/keyed", CreatedAt: noon}, false),
 			s.ChangeAccount(ctx, auth.Record{ID: "me/limited", Limits: auth.Limits{Rate: 0.5}}),
 			s.ChangeAccount(ctx, auth.Record{ID: "me/kept", Retention: time.Hour}),
 			s.ChangeAccount(ctx, auth.Record{ID: "me/bound", Policy: "{}"}),
-		); err != nil {
-			t.Fatal(err)
+		); err != nil || !deleted {
+			t.Fatal(deleted, err)
 		}
 		for _, c := range []struct {
 			ids     []string
